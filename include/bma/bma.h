@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything BMA offers. */
+#ifndef BMA_BMA_H
+#define BMA_BMA_H
+
+#include <bma/cache.h>
+#include <bma/config.h>
+#include <bma/reserve.h>
+#include <bma/stats.h>
+#include <bma/version.h>
+#include <bma/worker.h>
+
+#endif /* BMA_BMA_H */

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fixed-size object caches that may be used from any context.
+ *
+ * "Any context" means: normal code, a signal handler (also one that interrupted the same call on
+ * the same cache), a thread that never called BMA before or that the C library did not register for
+ * restartable sequences, an RCU read section, the child of fork() before exec. It does not mean:
+ * the child of vfork() (it shares its parent's per-thread areas), nor a thread made by raw clone()
+ * without thread-local storage of its own.
+ *
+ * "May sleep" means: the call may lock, map memory, start a thread or run a constructor. Such a
+ * call may not be made from a signal handler, nor from a constructor of the same cache.
+ *
+ * The design follows the Linux kernel's bpf_mem_alloc (per-CPU lists, watermarks, a sleepable
+ * refill) and Bonwick's magazines and depot ("Magazines and Vmem", USENIX 2001).
+ */
+#ifndef BMA_CACHE_H
+#define BMA_CACHE_H
+
+#include <bma/config.h>
+
+BMA_BEGIN_DECLS
+
+/** struct bma_cache - An allocator of objects of one size. Opaque. */
+struct bma_cache;
+
+/** BMA_CACHE_SIZE_MAX - Largest object size, in bytes. */
+#define BMA_CACHE_SIZE_MAX ((size_t)1 << 20)
+/** BMA_CACHE_ALIGN_MAX - Largest alignment, in bytes. */
+#define BMA_CACHE_ALIGN_MAX ((size_t)1 << 16)
+
+/** BMA_CACHE_KERNEL_MARKS - low, high and batch follow the kernel's bpf_mem_alloc formulas. */
+#define BMA_CACHE_KERNEL_MARKS ((uint64_t)1 << 0)
+
+/** BMA_SLEEP - This allocation may sleep: refill in place rather than fail. */
+#define BMA_SLEEP 1u
+/** BMA_ZERO - Clear the object before it is returned. */
+#define BMA_ZERO 2u
+
+/**
+ * struct bma_cache_attr - How a cache is to be made.
+ *
+ * Clear the whole struct, set @attr_size to sizeof(struct bma_cache_attr) and @size; every other
+ * field may stay 0.
+ *
+ * @attr_size: sizeof this struct as the caller knows it, bytes.
+ * @name: shown in messages and statistics; copied, cut after 31 bytes; NULL: "cache-<size>".
+ * @size: object size, 1 to %BMA_CACHE_SIZE_MAX bytes.
+ * @align: object alignment, a power of two up to %BMA_CACHE_ALIGN_MAX bytes; 0: what a C type of
+ *         that size can need (8 or 16).
+ * @flags: BMA_CACHE_*.
+ * @ctor: run once for each object, when it is carved from fresh memory, in a may-sleep context and
+ *        with no lock of BMA held; NULL: none. Objects keep what it wrote across free and alloc, so
+ *        leave an object constructed when you free it, and do not combine with %BMA_ZERO.
+ * @ctx: passed to @ctor.
+ * @low: objects in the depot, per slot in use, below which the worker refills; 0: half of @reserve.
+ * @high: objects a slot keeps at most before it turns to the depot; 0: starts at 3 x @batch and
+ *        adapts, up to 1 MiB of objects per slot.
+ * @batch: objects per magazine, rounded up to 1, 2, 6, 14, 30, 62, 126, 254 or 510 (larger values:
+ *         510); 1: nothing is kept per CPU. 0: by size, about 128 KiB per magazine and at most 126.
+ * @reserve: the depot's stock in objects, carved at creation and kept up by the worker;
+ *           0: one magazine at creation, then 4 x @high per slot in use, doubled (to at most 16
+ *           times that) whenever an any-context call finds the depot empty.
+ */
+struct bma_cache_attr {
+	size_t attr_size;
+	const char *name;
+	size_t size;
+	size_t align;
+	uint64_t flags;
+	void (*ctor)(void *obj, void *ctx);
+	void *ctx;
+	uint32_t low;
+	uint32_t high;
+	uint32_t batch;
+	size_t reserve;
+};
+
+/**
+ * bma_cache_create - Make a cache.
+ * @attr: what it is to be; read only during the call.
+ *
+ * The first call in a process chooses the mode (restartable sequences or guest slots), and starts
+ * the worker thread unless BMA_CONF says worker:off.
+ *
+ * Context: may sleep. Thread-safe. In a child of fork the worker is started anew.
+ * Returns: the cache, or NULL with errno:
+ *   EINVAL  size 0 or over the maximum, an alignment that is no power of two or over the maximum,
+ * an unknown flag, low over reserve, high below batch (BMA_CONF=verbose names the field); E2BIG
+ * attr_size smaller or larger than this library knows; ENOMEM  the system gave no memory; ENOSPC
+ * 65536 caches exist.
+ */
+BMA_API struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr);
+
+/**
+ * bma_cache_destroy - Give a cache and all of its memory back.
+ * @cache: the cache; NULL is a no-op.
+ *
+ * No other call on @cache may be in progress or follow, unless this one fails.
+ *
+ * Context: may sleep. Waits for threads that are in the middle of a call on @cache.
+ * Returns: 0, or -EBUSY while objects are live: they are counted in a message (BMA_CONF=verbose),
+ * and the cache goes on working. The memory is returned after an RCU grace period.
+ */
+BMA_API int bma_cache_destroy(struct bma_cache *cache);
+
+/**
+ * bma_cache_alloc_flags - Take an object, saying how.
+ * @cache: where from.
+ * @flags: 0, %BMA_SLEEP, %BMA_ZERO or both; other bits are ignored.
+ *
+ * Context: any without %BMA_SLEEP, else may sleep. Thread-safe. With %BMA_SLEEP the call fails only
+ * if the system has no memory, and never waits for a grace period.
+ * Returns: the object, or NULL (with errno ENOMEM if %BMA_SLEEP is set, otherwise untouched).
+ */
+BMA_API void *bma_cache_alloc_flags(struct bma_cache *cache, unsigned int flags);
+
+/**
+ * bma_cache_alloc_bulk - Take several objects.
+ * @cache: where from.
+ * @objs: where the pointers go.
+ * @n: how many are wanted.
+ * @flags: as for bma_cache_alloc_flags().
+ *
+ * Context: any without %BMA_SLEEP, else may sleep.
+ * Returns: how many of @objs were filled, from the front: @n, or fewer where alloc would have
+ * failed (then errno as there).
+ */
+BMA_API size_t bma_cache_alloc_bulk(struct bma_cache *cache, void **objs, size_t n,
+				    unsigned int flags);
+
+/**
+ * bma_cache_free_bulk - Give several objects back.
+ * @cache: the cache they came from.
+ * @objs: the objects; NULLs among them are passed over.
+ * @n: how many.
+ *
+ * Context: any. As n calls of bma_cache_free().
+ */
+BMA_API void bma_cache_free_bulk(struct bma_cache *cache, void *const *objs, size_t n);
+
+/** bma_cache_size - The object size that was asked for, bytes. Context: any. */
+BMA_API size_t bma_cache_size(const struct bma_cache *cache);
+
+#if defined(BMA_NO_INLINE) || defined(BMA_IMPLEMENTATION)
+/**
+ * bma_cache_alloc - Take an object.
+ * @cache: where from.
+ *
+ * The memory is @size bytes at the cache's alignment and not cleared: fresh objects hold zeros or
+ * what the constructor wrote, recycled ones what their last user left.
+ *
+ * Context: any. Never locks, never makes a blocking system call, never touches errno; lock-free.
+ * Returns: the object, or NULL if the slot and the depot were empty (counted; the worker has been
+ * woken).
+ * Memory ordering: what a thread wrote to the object before it freed it happens before the return.
+ * Fork: works in the child.
+ * Source: Linux bpf_mem_cache_alloc(); magazines after Bonwick; per-CPU commit by rseq(2).
+ */
+BMA_API void *bma_cache_alloc(struct bma_cache *cache);
+
+/**
+ * bma_cache_free - Give an object back.
+ * @cache: the cache it came from.
+ * @obj: the object; NULL is a no-op.
+ *
+ * The object may be handed out again at once. Its memory stays mapped, and of this cache, until an
+ * RCU grace period (liburcu's memb flavour) after all objects of its slab are free, so a reader
+ * that checks what it found may still look at it.
+ *
+ * Context: any. Never fails, never allocates, never locks, never touches errno; lock-free.
+ * Memory ordering: release, towards the alloc that hands the object out again.
+ * Misuse: an object that is not this cache's, an address inside an object, an object that is free
+ * already: reported when it reaches its slab (a drain, bma_trim(), or the slow half of this call);
+ * the process then aborts with a message that names the cache, the object and the call.
+ * Fork: works in the child.
+ */
+BMA_API void bma_cache_free(struct bma_cache *cache, void *obj);
+#endif
+
+BMA_END_DECLS
+
+#if !defined(BMA_NO_INLINE)
+#include <bma/inline/fastpath.h>
+#endif
+
+#endif /* BMA_CACHE_H */

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Restartable sequences of the inlined calls, aarch64. Included by fastpath.h only; see x86_64.h
+ * for the shape. Branches out of the sequence go by "b", because the slow half may lie in a cold
+ * section that a conditional branch does not reach.
+ */
+#ifndef BMA_INLINE_AARCH64_H
+#define BMA_INLINE_AARCH64_H
+
+#define BMA__RSEQ_BEGIN                                                                            \
+	".pushsection __rseq_cs, \"aw\"\n\t"                                                       \
+	".balign 32\n"                                                                             \
+	"3:\n\t"                                                                                   \
+	".word 0, 0\n\t"                                                                           \
+	".quad 1f, 2f - 1f, 4f\n\t"                                                                \
+	".popsection\n\t"                                                                          \
+	"adrp %[t], 3b\n\t"                                                                        \
+	"add %[t], %[t], :lo12:3b\n\t"                                                             \
+	"str %[t], [%[rseq], #8]\n"                                                                \
+	"1:\n\t"
+
+/* cpu_id is negative in a thread that is not registered, where mm_cid reads 0. */
+#define BMA__RSEQ_SLOT                                                                             \
+	"ldr %w[t], [%[rseq], #4]\n\t"                                                             \
+	"tbz %w[t], #31, 5f\n\t"                                                                   \
+	"b %l[slow]\n"                                                                             \
+	"5:\n\t"                                                                                   \
+	"ldr %[u], [%[c], #8]\n\t"                                                                 \
+	"ldr %w[t], [%[rseq], %[u]]\n\t"                                                           \
+	"ldr %[u], [%[c]]\n\t"                                                                     \
+	"add %[t], %[u], %[t], lsl %[shift]\n\t"
+
+#define BMA__RSEQ_END                                                                              \
+	"2:\n\t"                                                                                   \
+	"str xzr, [%[rseq], #8]\n\t"                                                               \
+	".pushsection __rseq_failure, \"ax\"\n\t"                                                  \
+	".word 0xd428bc00\n"                                                                       \
+	"4:\n\t"                                                                                   \
+	"b %l[slow]\n\t"                                                                           \
+	".popsection\n\t"
+
+#define BMA__RSEQ_AREA ((uintptr_t)__builtin_thread_pointer() + (uintptr_t)__rseq_offset)
+
+#define BMA__POP(cache, field, obj, slow)                                                          \
+	do {                                                                                       \
+		uintptr_t bma__t, bma__u;                                                          \
+		__asm__ __volatile__ goto(BMA__RSEQ_BEGIN BMA__RSEQ_SLOT                           \
+					  "add %[t], %[t], %[fld]\n\t"                             \
+					  "ldr %[r], [%[t]]\n\t"                                   \
+					  "ldr %[u], [%[c], #16]\n\t"                              \
+					  "tst %[r], %[u]\n\t"                                     \
+					  "b.ne 6f\n\t"                                            \
+					  "b %l[" #slow "]\n"                                      \
+					  "6:\n\t"                                                 \
+					  "sub %[u], %[r], #8\n\t"                                 \
+					  "ldr %[r], [%[r]]\n\t"                                   \
+					  "str %[u], [%[t]]\n" BMA__RSEQ_END                       \
+					  : [r] "=&r"(obj), [t] "=&r"(bma__t), [u] "=&r"(bma__u)   \
+					  : [rseq] "r"(BMA__RSEQ_AREA), [c] "r"(cache),            \
+					    [fld] "i"(field), [shift] "i"(BMA__SLOT_SHIFT)         \
+					  : "memory", "cc"                                         \
+					  : slow);                                                 \
+	} while (0)
+
+#define BMA__PUSH(cache, field, obj, slow)                                                         \
+	do {                                                                                       \
+		uintptr_t bma__t, bma__u, bma__v;                                                  \
+		__asm__ __volatile__ goto(                                                         \
+			BMA__RSEQ_BEGIN BMA__RSEQ_SLOT "add %[t], %[t], %[fld]\n\t"                \
+						       "ldr %[u], [%[t]]\n\t"                      \
+						       "add %[u], %[u], #8\n\t"                    \
+						       "ldr %[v], [%[c], #16]\n\t"                 \
+						       "tst %[u], %[v]\n\t"                        \
+						       "b.ne 6f\n\t"                               \
+						       "b %l[" #slow "]\n"                         \
+						       "6:\n\t"                                    \
+						       "str %[p], [%[u]]\n\t"                      \
+						       "str %[u], [%[t]]\n" BMA__RSEQ_END          \
+			: [t] "=&r"(bma__t), [u] "=&r"(bma__u), [v] "=&r"(bma__v)                  \
+			: [p] "r"(obj), [rseq] "r"(BMA__RSEQ_AREA), [c] "r"(cache),                \
+			  [fld] "i"(field), [shift] "i"(BMA__SLOT_SHIFT)                           \
+			: "memory", "cc"                                                           \
+			: slow);                                                                   \
+	} while (0)
+
+#endif /* BMA_INLINE_AARCH64_H */

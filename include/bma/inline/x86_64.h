@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Restartable sequences of the inlined calls, x86-64. Included by fastpath.h only.
+ *
+ * BMA__POP: load index, load word, test mask, load element, store word - 8.
+ * BMA__PUSH: load index, load word, add 8, test mask, store element, store word.
+ * Labels: 1 start, 2 post commit, 3 descriptor, 4 abort handler (with the signature before it). The
+ * abort goes to the slow half, which counts aborts.
+ */
+#ifndef BMA_INLINE_X86_64_H
+#define BMA_INLINE_X86_64_H
+
+#define BMA__RSEQ_BEGIN                                                                            \
+	".pushsection __rseq_cs, \"aw\"\n\t"                                                       \
+	".balign 32\n"                                                                             \
+	"3:\n\t"                                                                                   \
+	".long 0, 0\n\t"                                                                           \
+	".quad 1f, 2f - 1f, 4f\n\t"                                                                \
+	".popsection\n\t"                                                                          \
+	"leaq 3b(%%rip), %[t]\n\t"                                                                 \
+	"movq %[t], %%fs:8(%[rseq])\n"                                                             \
+	"1:\n\t"
+
+/* cpu_id is negative in a thread that is not registered, where mm_cid reads 0. */
+#define BMA__RSEQ_SLOT                                                                             \
+	"cmpl $0, %%fs:4(%[rseq])\n\t"                                                             \
+	"js %l[slow]\n\t"                                                                          \
+	"movq 8(%[c]), %[t]\n\t"                                                                   \
+	"movl %%fs:(%[rseq], %[t]), %k[t]\n\t"                                                     \
+	"shlq %[shift], %[t]\n\t"                                                                  \
+	"addq (%[c]), %[t]\n\t"
+
+#define BMA__RSEQ_END                                                                              \
+	"2:\n\t"                                                                                   \
+	"movq $0, %%fs:8(%[rseq])\n\t"                                                             \
+	".pushsection __rseq_failure, \"ax\"\n\t"                                                  \
+	".byte 0x0f, 0xb9, 0x3d\n\t"                                                               \
+	".long 0x53053053\n"                                                                       \
+	"4:\n\t"                                                                                   \
+	"jmp %l[slow]\n\t"                                                                         \
+	".popsection\n\t"
+
+#define BMA__POP(cache, field, obj, slow)                                                          \
+	do {                                                                                       \
+		uintptr_t bma__t, bma__u;                                                          \
+		__asm__ __volatile__ goto(BMA__RSEQ_BEGIN BMA__RSEQ_SLOT                           \
+					  "movq %c[fld](%[t]), %[r]\n\t"                           \
+					  "testq %[r], 16(%[c])\n\t"                               \
+					  "jz %l[" #slow "]\n\t"                                   \
+					  "leaq -8(%[r]), %[u]\n\t"                                \
+					  "movq (%[r]), %[r]\n\t"                                  \
+					  "movq %[u], %c[fld](%[t])\n" BMA__RSEQ_END               \
+					  : [r] "=&r"(obj), [t] "=&r"(bma__t), [u] "=&r"(bma__u)   \
+					  : [rseq] "r"(__rseq_offset), [c] "r"(cache),             \
+					    [fld] "i"(field), [shift] "i"(BMA__SLOT_SHIFT)         \
+					  : "memory", "cc"                                         \
+					  : slow);                                                 \
+	} while (0)
+
+#define BMA__PUSH(cache, field, obj, slow)                                                         \
+	do {                                                                                       \
+		uintptr_t bma__t, bma__u;                                                          \
+		__asm__ __volatile__ goto(                                                         \
+			BMA__RSEQ_BEGIN BMA__RSEQ_SLOT "movq %c[fld](%[t]), %[u]\n\t"              \
+						       "addq $8, %[u]\n\t"                         \
+						       "testq %[u], 16(%[c])\n\t"                  \
+						       "jz %l[" #slow "]\n\t"                      \
+						       "movq %[p], (%[u])\n\t"                     \
+						       "movq %[u], %c[fld](%[t])\n" BMA__RSEQ_END  \
+			: [t] "=&r"(bma__t), [u] "=&r"(bma__u)                                     \
+			: [p] "r"(obj), [rseq] "r"(__rseq_offset), [c] "r"(cache),                 \
+			  [fld] "i"(field), [shift] "i"(BMA__SLOT_SHIFT)                           \
+			: "memory", "cc"                                                           \
+			: slow);                                                                   \
+	} while (0)
+
+#endif /* BMA_INLINE_X86_64_H */

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sleepable half: who refills, drains and gives memory back, and when.
+ *
+ * By default a worker thread does it, and a grace-period thread waits where RCU has to be waited
+ * for. Both block all signals, start in the first may-sleep call, and are never RCU readers.
+ * Programs that want no threads set BMA_CONF=worker:off and call bma_poll() from their own loop.
+ */
+#ifndef BMA_WORKER_H
+#define BMA_WORKER_H
+
+#include <bma/config.h>
+
+BMA_BEGIN_DECLS
+
+/** BMA_POLL_GP - Also wait for one grace period if memory or objects wait for one. */
+#define BMA_POLL_GP 1u
+
+/**
+ * bma_poll - Do what the worker would do, once, in this thread.
+ * @flags: 0 or %BMA_POLL_GP.
+ *
+ * Refills depots that fell below their low watermark, drains those above their high one, collects
+ * parked objects. With %BMA_POLL_GP and something waiting for a grace period it waits for one,
+ * last.
+ *
+ * Context: may sleep; with %BMA_POLL_GP not inside an RCU read section. Thread-safe.
+ * Returns: the number of magazines moved (0: there was nothing to do), -EINVAL for unknown flags,
+ * or -EDEADLK if %BMA_POLL_GP was given inside a read section (everything else has been done).
+ */
+BMA_API int bma_poll(unsigned int flags);
+
+/**
+ * bma_trim - Give back all memory that holds no live object.
+ *
+ * Empties the magazines of every CPU, returns their objects to the slabs, and the pages of wholly
+ * free slabs to the system after a grace period, for which it waits.
+ *
+ * Context: may sleep, not inside an RCU read section. Thread-safe; other threads may go on
+ * allocating and freeing meanwhile. Returns: 0; -EDEADLK if called inside a read section:
+ * everything is drained, but the pages go back when the grace-period thread has seen a grace
+ * period.
+ */
+BMA_API int bma_trim(void);
+
+/**
+ * bma_shutdown - Stop and join the threads of the library.
+ *
+ * Caches stay usable; the threads start again in the next may-sleep call that needs them. For
+ * programs that must be single-threaded at some point, and before unloading.
+ *
+ * Context: may sleep, not inside an RCU read section, not from a constructor of a cache.
+ * Returns: 0, or -EDEADLK inside a read section (nothing was done).
+ */
+BMA_API int bma_shutdown(void);
+
+BMA_END_DECLS
+
+#endif /* BMA_WORKER_H */

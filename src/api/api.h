@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Layer 5: the public functions. Argument checks, handles, first use, fork; nothing else. */
+#ifndef BMA_API_API_H
+#define BMA_API_API_H
+
+#include "cache/cache.h"
+
+/* First use of the library: settings, mode, planes, fork handlers. May sleep. 0 or a negative
+ * errno. */
+int bma__init(void);
+/* Start the threads if they do not run (first use, or a child of fork). May sleep. */
+int bma__init_threads(void);
+
+/* Register the fork handlers, once. Returns 0 or -ENOMEM. */
+int bma__fork_init(void);
+
+extern struct bma__lock bma__init_lock;
+
+#endif /* BMA_API_API_H */

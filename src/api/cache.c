@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* The public calls on caches. */
+#include "api.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define KNOWN_FLAGS BMA_CACHE_KERNEL_MARKS
+
+static int refuse(const char *field)
+{
+	bma__log_verbose("bma_cache_create: %s", field);
+	return -EINVAL;
+}
+
+static int check(const struct bma_cache_attr *a)
+{
+	if (!a)
+		return refuse("no attributes");
+	if (a->attr_size != sizeof *a) {
+		bma__log_verbose("bma_cache_create: attr_size %zu, this library knows %zu",
+				 a->attr_size, sizeof *a);
+		return -E2BIG;
+	}
+	if (!a->size || a->size > BMA_CACHE_SIZE_MAX)
+		return refuse("size is 0 or over BMA_CACHE_SIZE_MAX");
+	if (a->align && (!bma__is_pow2(a->align) || a->align > BMA_CACHE_ALIGN_MAX))
+		return refuse("align is no power of two or over BMA_CACHE_ALIGN_MAX");
+	if (a->flags & ~(uint64_t)KNOWN_FLAGS)
+		return refuse("flags has an unknown bit");
+	if (a->high && a->high < a->batch)
+		return refuse("high is below batch");
+	if (a->reserve && a->low > a->reserve)
+		return refuse("low is over reserve");
+	if (a->reserve > SIZE_MAX / 2 / a->size)
+		return refuse("reserve is too large");
+	return 0;
+}
+
+/* What a C type of that size can need: its alignment divides its size. */
+static size_t natural_align(size_t size)
+{
+	return size % 16 ? 8 : 16;
+}
+
+struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
+{
+	struct bma__engine_attr ea;
+	struct bma_cache *cache = NULL;
+	int rc = bma__init();
+
+	if (!rc)
+		rc = check(attr);
+	if (!rc)
+		rc = bma__init_threads();
+	if (rc)
+		goto failed;
+	ea = (struct bma__engine_attr){
+		.name = attr->name,
+		.size = attr->size,
+		.align = attr->align < 8 ? natural_align(attr->size) : attr->align,
+		.reserve = attr->reserve,
+		.flags = attr->flags,
+		.ctor = attr->ctor,
+		.ctx = attr->ctx,
+		.low = attr->low,
+		.high = attr->high,
+		.batch = attr->batch,
+	};
+	cache = bma__meta_alloc(sizeof *cache);
+	rc = -ENOMEM;
+	if (!cache)
+		goto failed;
+	cache->engine = bma__engine_create(&ea, &rc);
+	if (!cache->engine)
+		goto failed;
+	cache->head = cache->engine->head;
+	return cache;
+failed:
+	bma__meta_free(cache, sizeof *cache);
+	errno = -rc == EAGAIN ? ENOMEM : -rc;
+	return NULL;
+}
+
+int bma_cache_destroy(struct bma_cache *cache)
+{
+	struct bma__engine *e;
+	uint64_t live;
+
+	if (!cache)
+		return 0;
+	e = cache->engine;
+	bma__init_threads();
+	live = e->reserves ? atomic_load_explicit(&e->reserved, memory_order_relaxed)
+			   : bma__reclaim_engine(e);
+	if (live || e->reserves) {
+		bma__log_verbose("bma_cache_destroy: cache \"%s\": %llu objects live, %u reserves",
+				 e->name, (unsigned long long)live, e->reserves);
+		return -EBUSY;
+	}
+	bma__engine_free(e);
+	bma__meta_free(cache, sizeof *cache);
+	return 0;
+}
+
+void *bma__cache_alloc_slow(struct bma_cache *cache)
+{
+	struct bma__engine *e = cache->engine;
+	void *obj;
+
+	bma__rseq_clear();
+	obj = bma__slot_alloc(e);
+	if (bma__unlikely(!obj)) {
+		atomic_fetch_add_explicit(&e->fail_empty, 1, memory_order_relaxed);
+		bma__worker_kick(e);
+	}
+	return obj;
+}
+
+void bma__cache_free_slow(struct bma_cache *cache, void *obj)
+{
+	struct bma__engine *e = cache->engine;
+
+	bma__rseq_clear();
+	bma__slot_free(e, obj);
+}
+
+/* The system has no memory, or so it said; what others freed meanwhile will do. */
+static void *alloc_sleep(struct bma__engine *e)
+{
+	uintptr_t word;
+	void *obj = bma__slot_alloc(e);
+
+	if (obj)
+		return obj;
+	bma__init_threads();
+	bma__worker_kick(e);
+	word = bma__refill_magazine(e, bma__refill_node());
+	obj = word ? bma__slot_alloc_from(e, word) : bma__slot_alloc(e);
+	if (!obj) {
+		atomic_fetch_add_explicit(&e->fail_system, 1, memory_order_relaxed);
+		errno = ENOMEM;
+	}
+	return obj;
+}
+
+void *bma_cache_alloc(struct bma_cache *cache)
+{
+#if BMA__RSEQ_BUILT
+	void *obj;
+
+	BMA__POP(cache, BMA__SLOT_LOADED, obj, slow);
+	return obj;
+slow:
+#endif
+	return bma__cache_alloc_slow(cache);
+}
+
+void bma_cache_free(struct bma_cache *cache, void *obj)
+{
+	if (!obj)
+		return;
+#if BMA__RSEQ_BUILT
+	BMA__PUSH(cache, BMA__SLOT_LOADED, obj, slow);
+	return;
+slow:
+#endif
+	bma__cache_free_slow(cache, obj);
+}
+
+void *bma_cache_alloc_flags(struct bma_cache *cache, unsigned int flags)
+{
+	void *obj;
+
+	if (flags & BMA_SLEEP) {
+#if BMA__RSEQ_BUILT
+		BMA__POP(cache, BMA__SLOT_LOADED, obj, slow);
+		goto done;
+slow:
+		bma__rseq_clear();
+#endif
+		obj = alloc_sleep(cache->engine);
+	} else {
+		obj = bma_cache_alloc(cache);
+	}
+#if BMA__RSEQ_BUILT
+done:
+#endif
+	if (obj && flags & BMA_ZERO)
+		memset(obj, 0, cache->engine->size);
+	return obj;
+}
+
+size_t bma_cache_alloc_bulk(struct bma_cache *cache, void **objs, size_t n, unsigned int flags)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		objs[i] = bma_cache_alloc_flags(cache, flags);
+		if (!objs[i])
+			break;
+	}
+	return i;
+}
+
+void bma_cache_free_bulk(struct bma_cache *cache, void *const *objs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		bma_cache_free(cache, objs[i]);
+}
+
+size_t bma_cache_size(const struct bma_cache *cache)
+{
+	return cache->engine->size;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fork.
+ *
+ * Before: wait a moment for the grace-period thread to leave synchronize_rcu (liburcu's own locks
+ * would be held for ever in the child), then take all locks in rank order, but for those that this
+ * thread holds, so that the child finds every structure whole. In the child: our threads are gone
+ * and start again in its first may-sleep call; guest slots owned by other threads are free; calls
+ * that other threads had in progress are forgotten, with the magazines that they had in hand (they
+ * count as live; a magazine or two for each thread caught in a slow half).
+ */
+#include "api.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#define GRACE_PERIOD_PATIENCE 50000000u
+
+static struct bma__lock *const before_engines[] = {&bma__init_lock, &bma__thread_lock,
+						   &bma__drain_lock, &bma__registry_lock};
+static struct bma__lock *const after_engines[] = {&bma__purge_lock, &bma__chunk_lock,
+						  &bma__meta_lock, &bma__mag_lock};
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Which of the fixed locks prepare() took: bits in the order of the two arrays. [fork] */
+static uint32_t taken;
+
+static void take(struct bma__lock *const *locks, size_t n, uint32_t first)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (bma__lock_fork_take(locks[i]))
+			taken |= 1u << (first + i);
+	}
+}
+
+static void drop(struct bma__lock *const *locks, size_t n, uint32_t first)
+{
+	for (size_t i = n; i-- > 0;) {
+		if (taken & 1u << (first + i))
+			bma__lock_fork_drop(locks[i]);
+	}
+}
+
+static void prepare(void)
+{
+	bma__defer_before_fork(GRACE_PERIOD_PATIENCE);
+	taken = 0;
+	take(before_engines, COUNT(before_engines), 0);
+	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next)
+		e->fork_took = bma__lock_fork_take(&e->lock);
+	take(after_engines, COUNT(after_engines), COUNT(before_engines));
+}
+
+static void release(void)
+{
+	drop(after_engines, COUNT(after_engines), COUNT(before_engines));
+	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next) {
+		if (e->fork_took)
+			bma__lock_fork_drop(&e->lock);
+	}
+	drop(before_engines, COUNT(before_engines), 0);
+}
+
+static void forget_threads(struct bma__engine *e)
+{
+	uint32_t plane;
+
+	atomic_store_explicit(&e->pins, 0, memory_order_relaxed);
+	bma__plane_for_each (e, plane) {
+		struct bma__slot *s = bma__slot_at(e, plane);
+
+		bma__ticket_forget(s);
+		if (atomic_load_explicit(&s->owner, memory_order_relaxed) != bma__cpu_thread())
+			atomic_store_explicit(&s->owner, 0, memory_order_relaxed);
+	}
+}
+
+static void child(void)
+{
+	bma__ticket_new_generation();
+	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next)
+		forget_threads(e);
+	bma__worker_after_fork();
+	bma__defer_after_fork();
+	if (bma__cpu.mode != BMA_MODE_GUEST)
+		bma__cpu_register();
+	release();
+}
+
+int bma__fork_init(void)
+{
+	static bool done;
+
+	if (done)
+		return 0;
+	if (pthread_atfork(prepare, release, child))
+		return -ENOMEM;
+	done = true;
+	return 0;
+}

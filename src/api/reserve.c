@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* The public calls on reserves. */
+#include "api.h"
+
+#include <errno.h>
+
+#define RESERVE_MAX ((size_t)1 << 24)
+
+struct bma_reserve *bma_reserve_create(struct bma_cache *cache, size_t n)
+{
+	struct bma_reserve *r;
+
+	if (!n || n > RESERVE_MAX) {
+		bma__log_verbose("bma_reserve_create: n is 0 or over 2^24");
+		errno = EINVAL;
+		return NULL;
+	}
+	bma__init_threads();
+	r = bma__reserve_create(cache->engine, n);
+	if (!r)
+		errno = ENOMEM;
+	return r;
+}
+
+void *bma_reserve_alloc(struct bma_reserve *reserve)
+{
+	return bma__reserve_take(reserve);
+}
+
+int bma_reserve_refill(struct bma_reserve *reserve)
+{
+	bma__init_threads();
+	return bma__reserve_fill(reserve) ? -ENOMEM : 0;
+}
+
+size_t bma_reserve_count(const struct bma_reserve *reserve)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < reserve->n; i++)
+		n += atomic_load_explicit(&reserve->entry[i], memory_order_relaxed) != NULL;
+	return n;
+}
+
+void bma_reserve_destroy(struct bma_reserve *reserve)
+{
+	if (reserve)
+		bma__reserve_destroy(reserve);
+}

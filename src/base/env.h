@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * BMA_CONF="key:value,key:value": the one environment variable, read once.
+ *
+ *   verbose          say why a call was refused
+ *   worker:off       no threads; the program calls bma_poll()
+ *   index:cid|cpu    which slot index to use where both are there (default: cid on one node)
+ *   rseq:off         guest slots only
+ *   thp:on           ask for huge pages
+ */
+#ifndef BMA_BASE_ENV_H
+#define BMA_BASE_ENV_H
+
+#include <stdbool.h>
+
+enum bma__env_index { BMA__ENV_INDEX_AUTO, BMA__ENV_INDEX_CID, BMA__ENV_INDEX_CPU };
+
+struct bma__env {
+	bool verbose;
+	bool worker;
+	bool rseq;
+	bool thp;
+	enum bma__env_index index;
+};
+
+extern struct bma__env bma__env;
+
+/* Parse @text (NULL: nothing set) into bma__env; a word that is not known is named in one line. */
+void bma__env_parse(const char *text);
+
+#endif /* BMA_BASE_ENV_H */

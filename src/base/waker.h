@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waking one sleeping thread, from any context, without losing a wake-up or giving two for one
+ * need.
+ *
+ * One word: IDLE (awake, nothing asked), ASKED, ASLEEP. The asker publishes what it wants first,
+ * then exchanges the word to ASKED and wakes only if it was ASLEEP. The thread goes to sleep by a
+ * compare and exchange from IDLE, so what was asked since it last looked keeps it awake. Ordering:
+ * the exchanges are sequentially consistent, so either the thread sees what was published, or the
+ * asker sees ASLEEP. An asker that is stopped between its exchange and the wake leaves the thread
+ * asleep until its timeout: nobody sleeps here without one.
+ */
+#ifndef BMA_BASE_WAKER_H
+#define BMA_BASE_WAKER_H
+
+#include "os.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum { BMA__WAKER_IDLE, BMA__WAKER_ASKED, BMA__WAKER_ASLEEP };
+
+struct bma__waker {
+	_Atomic uint32_t word;
+	_Atomic uint64_t wakes;
+};
+
+/* Ask the thread to look. Any context. */
+static inline void bma__waker_ask(struct bma__waker *w)
+{
+	if (atomic_load_explicit(&w->word, memory_order_seq_cst) == BMA__WAKER_ASKED)
+		return;
+	if (atomic_exchange_explicit(&w->word, BMA__WAKER_ASKED, memory_order_seq_cst) ==
+	    BMA__WAKER_ASLEEP) {
+		atomic_fetch_add_explicit(&w->wakes, 1, memory_order_relaxed);
+		bma__os_futex_wake(&w->word, 1);
+	}
+}
+
+/* The thread: before it looks for work. Whatever is asked from here on will keep it awake. */
+static inline void bma__waker_look(struct bma__waker *w)
+{
+	atomic_exchange_explicit(&w->word, BMA__WAKER_IDLE, memory_order_seq_cst);
+}
+
+/* The thread: sleep until asked, at most @ns; at once back if asked since bma__waker_look(). */
+static inline void bma__waker_sleep(struct bma__waker *w, uint64_t ns)
+{
+	struct timespec ts = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+	uint32_t idle = BMA__WAKER_IDLE;
+
+	if (atomic_compare_exchange_strong_explicit(&w->word, &idle, BMA__WAKER_ASLEEP,
+						    memory_order_seq_cst, memory_order_seq_cst))
+		bma__os.futex_wait(&w->word, BMA__WAKER_ASLEEP, &ts);
+}
+
+#endif /* BMA_BASE_WAKER_H */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 3: objects. Engines, their slots and depots, and who moves magazines between them.
+ */
+#ifndef BMA_CACHE_INTERNAL_H
+#define BMA_CACHE_INTERNAL_H
+
+#include "page/page.h"
+
+#include <bma/reserve.h>
+#include <bma/worker.h>
+
+#include "defer.h"
+#include "depot.h"
+#include "drain.h"
+#include "engine.h"
+#include "magazine.h"
+#include "park.h"
+#include "plane.h"
+#include "reclaim.h"
+#include "refill.h"
+#include "reserve.h"
+#include "slot.h"
+#include "ticket.h"
+#include "worker.h"
+
+#endif /* BMA_CACHE_INTERNAL_H */

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* Deferring, see defer.h. */
+#include "cache.h"
+
+#include <pthread.h>
+#include <urcu/flavor.h>
+#include <urcu/urcu-memb.h>
+
+#define NAP_IDLE 1000000000u
+#define NAP_WAITER 1000000u
+
+extern const struct rcu_flavor_struct urcu_memb_flavor;
+
+struct bma__lock bma__purge_lock = BMA__LOCK_INIT(BMA__RANK_PURGE);
+static struct bma__slab *dying;	 /* [lock] given up, not yet waited for */
+static struct bma__slab *doomed; /* [lock] the running grace period is for these */
+static _Atomic uint64_t dying_bytes;
+static _Atomic uint64_t sealed; /* magazines on sealed stacks */
+static _Atomic uint64_t periods;
+static _Atomic bool in_period;	 /* somebody runs a batch */
+static _Atomic uint32_t batches; /* ended; waiters sleep on it */
+static struct bma__waker waker;
+static pthread_t thread;
+static _Atomic bool running, stopping;
+
+void bma__defer_seal(struct bma__engine *e, uintptr_t word)
+{
+	atomic_fetch_add_explicit(&e->limbo, bma__mag_count(e->class, word), memory_order_relaxed);
+	atomic_fetch_add_explicit(&sealed, 1, memory_order_relaxed);
+	bma__stack_push(&e->sealed, e->class, word);
+	bma__waker_ask(&waker);
+}
+
+void bma__defer_slab(struct bma__slab *slab)
+{
+	bma__lock_take(&bma__purge_lock);
+	slab->next = dying;
+	dying = slab;
+	atomic_fetch_add_explicit(&dying_bytes, slab->geo.units * BMA__UNIT_SIZE,
+				  memory_order_relaxed);
+	bma__lock_drop(&bma__purge_lock);
+	bma__waker_ask(&waker);
+}
+
+bool bma__defer_reading(void)
+{
+	return urcu_memb_flavor.read_ongoing() != 0;
+}
+
+bool bma__defer_pending(void)
+{
+	return atomic_load_explicit(&dying_bytes, memory_order_relaxed) ||
+	       atomic_load_explicit(&sealed, memory_order_relaxed);
+}
+
+/* Take all that waits; @found: magazines. Returns whether there was anything. */
+static bool take_batch(uint64_t *found)
+{
+	struct bma__engine *e = NULL;
+	bool any;
+
+	*found = 0;
+	bma__lock_take(&bma__purge_lock);
+	doomed = dying;
+	dying = NULL;
+	any = doomed != NULL;
+	bma__lock_drop(&bma__purge_lock);
+	while ((e = bma__engine_next(e))) {
+		uint32_t head;
+
+		bma__lock_take(&bma__purge_lock);
+		head = bma__stack_take_all(&e->sealed);
+		e->waiting = head;
+		bma__lock_drop(&bma__purge_lock);
+		for (; head; head = bma__stack_next(head))
+			++*found;
+	}
+	return any || *found;
+}
+
+static void release_magazines(struct bma__engine *e)
+{
+	bma__lock_take(&bma__purge_lock);
+	while (e->waiting) {
+		uintptr_t word = bma__stack_word(e->class, e->waiting);
+		uint32_t n = bma__mag_count(e->class, word);
+
+		e->waiting = bma__stack_next(e->waiting);
+		bma__depot_put(e, word);
+		atomic_fetch_sub_explicit(&e->limbo, n, memory_order_release);
+	}
+	bma__lock_drop(&bma__purge_lock);
+}
+
+static void release_slabs(void)
+{
+	bma__lock_take(&bma__purge_lock);
+	while (doomed) {
+		struct bma__slab *slab = doomed;
+
+		doomed = slab->next;
+		atomic_fetch_sub_explicit(&dying_bytes, slab->geo.units * BMA__UNIT_SIZE,
+					  memory_order_relaxed);
+		bma__slab_destroy(slab);
+	}
+	bma__lock_drop(&bma__purge_lock);
+}
+
+/* One batch, if nobody else is at it. Returns false then, or if there was nothing. */
+static bool run_batch(void)
+{
+	struct bma__engine *e = NULL;
+	uint64_t found;
+	bool idle = false, any;
+
+	if (!atomic_compare_exchange_strong_explicit(&in_period, &idle, true, memory_order_acquire,
+						     memory_order_relaxed))
+		return false;
+	any = take_batch(&found);
+	if (any) {
+		urcu_memb_flavor.update_synchronize_rcu();
+		atomic_fetch_add_explicit(&periods, 1, memory_order_relaxed);
+		while ((e = bma__engine_next(e)))
+			release_magazines(e);
+		release_slabs();
+		atomic_fetch_sub_explicit(&sealed, found, memory_order_relaxed);
+	}
+	atomic_store_explicit(&in_period, false, memory_order_release);
+	atomic_fetch_add_explicit(&batches, 1, memory_order_release);
+	bma__os_futex_wake(&batches, INT32_MAX);
+	return any;
+}
+
+static void *defer_main(void *unused)
+{
+	(void)unused;
+	while (!atomic_load_explicit(&stopping, memory_order_acquire)) {
+		bma__waker_look(&waker);
+		if (!run_batch() && !atomic_load_explicit(&stopping, memory_order_acquire))
+			bma__waker_sleep(&waker, NAP_IDLE);
+	}
+	return NULL;
+}
+
+/*
+ * What waits now has been let go when a batch that began after now has ended: two ends suffice, the
+ * first may be of one that had taken its share before.
+ */
+void bma__defer_flush(void)
+{
+	uint32_t begun = atomic_load_explicit(&batches, memory_order_acquire);
+	const struct timespec nap = {0, NAP_WAITER};
+
+	while (bma__defer_pending()) {
+		uint32_t seen = atomic_load_explicit(&batches, memory_order_acquire);
+
+		if (seen - begun >= 2)
+			return;
+		if (!atomic_load_explicit(&running, memory_order_relaxed)) {
+			if (run_batch())
+				continue;
+		}
+		bma__waker_ask(&waker);
+		bma__os.futex_wait(&batches, seen, &nap);
+	}
+}
+
+int bma__defer_start(void)
+{
+	int rc = 0;
+
+	if (!bma__env.worker || atomic_load_explicit(&running, memory_order_relaxed))
+		return 0;
+	bma__lock_take(&bma__thread_lock);
+	if (!atomic_load_explicit(&running, memory_order_relaxed)) {
+		rc = bma__thread_start(&thread, "bma-gp", defer_main, NULL);
+		atomic_store_explicit(&running, !rc, memory_order_relaxed);
+	}
+	bma__lock_drop(&bma__thread_lock);
+	return rc;
+}
+
+void bma__defer_stop(void)
+{
+	bma__lock_take(&bma__thread_lock);
+	if (atomic_load_explicit(&running, memory_order_relaxed)) {
+		atomic_store_explicit(&stopping, true, memory_order_release);
+		bma__waker_ask(&waker);
+		pthread_join(thread, NULL);
+		atomic_store_explicit(&running, false, memory_order_relaxed);
+		atomic_store_explicit(&stopping, false, memory_order_relaxed);
+	}
+	bma__lock_drop(&bma__thread_lock);
+}
+
+uint64_t bma__defer_grace_periods(void)
+{
+	return atomic_load_explicit(&periods, memory_order_relaxed);
+}
+
+uint64_t bma__defer_bytes(void)
+{
+	return atomic_load_explicit(&dying_bytes, memory_order_relaxed);
+}
+
+void bma__defer_before_fork(uint64_t ns)
+{
+	uint64_t deadline = bma__os_now() + ns;
+
+	while (atomic_load_explicit(&in_period, memory_order_acquire) && bma__os_now() < deadline)
+		bma__os_sleep(20000);
+}
+
+/* The grace period that ran is not waited for in the child: what it was for waits again. */
+void bma__defer_after_fork(void)
+{
+	struct bma__engine *e;
+
+	if (atomic_load_explicit(&in_period, memory_order_relaxed)) {
+		for (e = bma__engine_first_locked(); e; e = e->next) {
+			while (e->waiting) {
+				uint32_t index = e->waiting;
+				uintptr_t word = bma__stack_word(e->class, index);
+
+				e->waiting = bma__stack_next(index);
+				bma__stack_push(&e->sealed, e->class, word);
+			}
+		}
+		while (doomed) {
+			struct bma__slab *slab = doomed;
+
+			doomed = slab->next;
+			slab->next = dying;
+			dying = slab;
+		}
+	}
+	atomic_store_explicit(&in_period, false, memory_order_relaxed);
+	atomic_store_explicit(&running, false, memory_order_relaxed);
+	atomic_store_explicit(&stopping, false, memory_order_relaxed);
+	atomic_store_explicit(&waker.word, BMA__WAKER_IDLE, memory_order_relaxed);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* Engines: their registry, their making and their end, see engine.h. */
+#include "cache.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A slot grows to at most this many bytes of objects. */
+#define SLOT_BUDGET ((size_t)1 << 20)
+#define SLOT_DEPTH 2u
+#define SLOT_DEPTH_MAX 8192u
+/* A magazine holds about this many bytes of objects. */
+#define MAGAZINE_BUDGET ((size_t)128 << 10)
+#define MAGAZINE_CLASS_MAX 5u /* capacity 126, unless asked for more */
+/* Above this size objects are not kept in slots. */
+#define SLOT_OBJECT_MAX ((size_t)64 << 10)
+#define MAGS_PER_SLOT 3u
+#define SLOTS_AHEAD 16u
+#define IDS_PER_WORD 64u
+
+struct bma__lock bma__registry_lock = BMA__LOCK_INIT(BMA__RANK_REGISTRY);
+static uintptr_t planes_base;
+static uint32_t planes;
+static struct bma__engine *first;
+static uint64_t number;
+static struct bma__engine *by_id[BMA__ENGINES_MAX];
+static uint32_t id_hint;
+
+int bma__engine_init(void)
+{
+	if (planes_base)
+		return 0;
+	bma__cpu_init();
+	planes = bma__cpu.slots + bma__cpu.guests;
+	planes_base = (uintptr_t)bma__os.map((size_t)planes << BMA__SLOT_SHIFT);
+	return planes_base ? 0 : -ENOMEM;
+}
+
+static size_t engine_bytes(void)
+{
+	size_t used = (planes + BMA__PLANE_WORD - 1) / BMA__PLANE_WORD * sizeof(uint64_t);
+
+	return bma__align_up(sizeof(struct bma__engine), _Alignof(struct bma__depot)) +
+	       bma__topo.nodes * sizeof(struct bma__depot) + used + _Alignof(struct bma__depot);
+}
+
+/* The kernel's formulas (facts from its bpf/memalloc.c). */
+static void kernel_marks(struct bma__engine *e, uint32_t *low, uint32_t *high, uint32_t *batch)
+{
+	uint32_t unit = e->geo.stride;
+
+	*low = unit <= 256 ? 32 : 8192 / unit;
+	*high = unit <= 256 ? 96 : 24576 / unit;
+	*low = *low ? *low : 1;
+	*high = *high < 3 ? 3 : *high;
+	*batch = (*high - *low) / 4 * 3;
+	*batch = *batch ? *batch : 1;
+}
+
+static uint32_t class_by_size(size_t stride)
+{
+	uint32_t class = MAGAZINE_CLASS_MAX;
+
+	while (class && (bma__mag_capacity(class) + 2) * stride > MAGAZINE_BUDGET)
+		class --;
+	return class;
+}
+
+static uint32_t class_by_batch(uint32_t batch)
+{
+	uint32_t class = 0;
+
+	while (class < BMA__MAG_CLASSES - 1 && bma__mag_capacity(class) < batch)
+		class ++;
+	return class;
+}
+
+/* Sizes of magazines and slots from the attributes. */
+static void set_sizes(struct bma__engine *e, const struct bma__engine_attr *attr)
+{
+	uint32_t low = attr->low, high = attr->high, batch = attr->batch;
+	size_t deepest;
+
+	if (e->flags & BMA_CACHE_KERNEL_MARKS)
+		kernel_marks(e, &low, &high, &batch);
+	e->class = batch ? class_by_batch(batch) : class_by_size(e->geo.stride);
+	e->capacity = bma__mag_capacity(e->class);
+	if (batch == 1 || (!batch && e->geo.stride > SLOT_OBJECT_MAX))
+		e->capacity = 1;
+	e->attr_low = low;
+	if (high) {
+		e->slot_depth = high > e->capacity ? (high - 1) / e->capacity : 1;
+		if (e->slot_depth > SLOT_DEPTH_MAX)
+			e->slot_depth = SLOT_DEPTH_MAX;
+		e->slot_depth_max = e->slot_depth;
+		return;
+	}
+	deepest = SLOT_BUDGET / e->geo.stride / e->capacity;
+	e->slot_depth = SLOT_DEPTH;
+	e->slot_depth_max = deepest < SLOT_DEPTH       ? SLOT_DEPTH
+			    : deepest > SLOT_DEPTH_MAX ? SLOT_DEPTH_MAX
+						       : (uint32_t)deepest;
+}
+
+void bma__engine_set_marks(struct bma__engine *e)
+{
+	uint64_t slots = bma__plane_count(e), target = e->attr_reserve, low;
+	uint32_t boost = atomic_load_explicit(&e->boost, memory_order_relaxed);
+	uint32_t nodes = bma__topo.nodes, mags;
+
+	slots = slots ? slots : 1;
+	if (!target)
+		target = (4 * (1 + e->slot_depth) * (uint64_t)e->capacity * slots) << boost;
+	low = e->attr_low ? e->attr_low * slots : target / 2;
+	mags = (bma__engine_mags(e, target) + nodes - 1) / nodes;
+	atomic_store_explicit(&e->target_mags, mags, memory_order_relaxed);
+	atomic_store_explicit(&e->low_mags, (bma__engine_mags(e, low) + nodes - 1) / nodes,
+			      memory_order_relaxed);
+	atomic_store_explicit(&e->high_mags, 2 * mags + 2, memory_order_relaxed);
+}
+
+static int take_id(struct bma__engine *e)
+{
+	for (uint32_t i = 0; i < BMA__ENGINES_MAX; i++) {
+		uint32_t id = (id_hint + i) % BMA__ENGINES_MAX;
+
+		if (by_id[id])
+			continue;
+		by_id[id] = e;
+		id_hint = id + 1;
+		e->id = id;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+static int enter_registry(struct bma__engine *e)
+{
+	int rc;
+
+	bma__lock_take(&bma__registry_lock);
+	rc = take_id(e);
+	if (!rc) {
+		e->next = first;
+		if (first)
+			first->prev = e;
+		first = e;
+		number++;
+		e->head.slots = planes_base + (uintptr_t)e->id * BMA_CACHELINE;
+	}
+	bma__lock_drop(&bma__registry_lock);
+	return rc;
+}
+
+/* Out of the registry, once nobody works on it: a walk that stands on it needs its links. */
+static void leave_registry(struct bma__engine *e)
+{
+	bma__lock_take(&bma__registry_lock);
+	while (atomic_load_explicit(&e->pins, memory_order_acquire)) {
+		bma__lock_drop(&bma__registry_lock);
+		bma__os_sleep(50000);
+		bma__lock_take(&bma__registry_lock);
+	}
+	if (e->prev)
+		e->prev->next = e->next;
+	else
+		first = e->next;
+	if (e->next)
+		e->next->prev = e->prev;
+	number--;
+	by_id[e->id] = NULL;
+	id_hint = e->id;
+	bma__lock_drop(&bma__registry_lock);
+}
+
+static uint32_t slots_ahead(void)
+{
+	return planes < SLOTS_AHEAD ? planes : SLOTS_AHEAD;
+}
+
+static struct bma__engine *make(const struct bma__engine_attr *attr)
+{
+	size_t bytes = engine_bytes(), at;
+	struct bma__engine *e = bma__meta_alloc(bytes);
+
+	if (!e)
+		return NULL;
+	e->bytes = bytes;
+	at = bma__align_up((uintptr_t)(e + 1), _Alignof(struct bma__depot));
+	e->depot = (struct bma__depot *)at;
+	e->used = (_Atomic uint64_t *)(e->depot + bma__topo.nodes);
+	for (uint32_t node = 0; node < bma__topo.nodes; node++)
+		atomic_init(&e->depot[node].low_seen, UINT32_MAX);
+	bma__lock_init(&e->lock, BMA__RANK_ENGINE);
+	e->planes = planes;
+	e->size = attr->size;
+	e->flags = attr->flags;
+	e->ctor = attr->ctor;
+	e->ctx = attr->ctx;
+	e->attr_reserve = attr->reserve;
+	bma__slab_geometry(&e->geo, attr->size, attr->align);
+	set_sizes(e, attr);
+	if (attr->name)
+		snprintf(e->name, sizeof e->name, "%s", attr->name);
+	else
+		snprintf(e->name, sizeof e->name, "cache-%zu", attr->size);
+	e->head.mask = bma__mag_size(e->class) - 16;
+	e->head.index = bma__cpu.mode == BMA_MODE_GUEST ? BMA__RSEQ_CPU_ID : bma__cpu.index;
+	return e;
+}
+
+/* The reserve that was asked for, or one magazine, so that the first any-context call finds one. */
+static int stock(struct bma__engine *e)
+{
+	uint32_t mags = e->attr_reserve ? bma__engine_mags(e, e->attr_reserve) : 1;
+
+	while (mags--) {
+		uintptr_t word = bma__refill_magazine(e, 0);
+
+		if (!word)
+			return -ENOMEM;
+		bma__depot_put(e, word);
+	}
+	return 0;
+}
+
+struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int *rc)
+{
+	struct bma__engine *e = make(attr);
+
+	*rc = -ENOMEM;
+	if (!e)
+		return NULL;
+	*rc = bma__mag_promise(e->class, MAGS_PER_SLOT * slots_ahead());
+	if (*rc)
+		goto no_magazines;
+	bma__engine_set_marks(e);
+	*rc = enter_registry(e);
+	if (*rc)
+		goto no_id;
+	*rc = stock(e);
+	if (!*rc)
+		return e;
+	bma__reclaim_engine(e);
+	bma__engine_free(e);
+	return NULL;
+no_id:
+	bma__mag_unpromise(e->class, MAGS_PER_SLOT * slots_ahead());
+no_magazines:
+	bma__meta_free(e, e->bytes);
+	return NULL;
+}
+
+void bma__engine_free(struct bma__engine *e)
+{
+	uint32_t plane;
+
+	leave_registry(e);
+	bma__plane_for_each (e, plane)
+		memset((void *)bma__slot_at(e, plane), 0, sizeof(struct bma__slot));
+	bma__mag_unpromise(e->class, MAGS_PER_SLOT * slots_ahead());
+	bma__meta_free(e, e->bytes);
+}
+
+struct bma__engine *bma__engine_next(struct bma__engine *e)
+{
+	struct bma__engine *n;
+
+	bma__lock_take(&bma__registry_lock);
+	n = e ? e->next : first;
+	if (n)
+		atomic_fetch_add_explicit(&n->pins, 1, memory_order_relaxed);
+	bma__lock_drop(&bma__registry_lock);
+	if (e)
+		bma__engine_unpin(e);
+	return n;
+}
+
+/* In a child of fork the pins of threads that are not there have been forgotten, perhaps also ours.
+ */
+void bma__engine_unpin(struct bma__engine *e)
+{
+	uint32_t pins = atomic_load_explicit(&e->pins, memory_order_relaxed);
+
+	while (pins &&
+	       !atomic_compare_exchange_weak_explicit(&e->pins, &pins, pins - 1,
+						      memory_order_release, memory_order_relaxed))
+		;
+}
+
+struct bma__engine *bma__engine_pin(uint32_t id)
+{
+	struct bma__engine *e;
+
+	bma__lock_take(&bma__registry_lock);
+	e = by_id[id];
+	if (e)
+		atomic_fetch_add_explicit(&e->pins, 1, memory_order_relaxed);
+	bma__lock_drop(&bma__registry_lock);
+	return e;
+}
+
+uint64_t bma__engine_number(void)
+{
+	uint64_t n;
+
+	bma__lock_take(&bma__registry_lock);
+	n = number;
+	bma__lock_drop(&bma__registry_lock);
+	return n;
+}
+
+struct bma__engine *bma__engine_first_locked(void)
+{
+	return first;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Engines: what holds the objects of one size. A cache is a handle on an engine.
+ *
+ * Slots stand CPU-major: one sparse region of 4 MiB per index, in which engine n has the 64 bytes
+ *at n * 64, so that a CPU's slots of many engines share its own pages and nothing is touched for a
+ *CPU that does not come by. Guest slots are the regions after the last index.
+ *
+ * Equation at a quiescent point (bma__engine_count):
+ *	live + cached + limbo + parked + reserved + free in slabs = carved
+ */
+#ifndef BMA_CACHE_ENGINE_H
+#define BMA_CACHE_ENGINE_H
+
+#include "depot.h"
+
+#include <bma/inline/fastpath.h>
+#include <bma/stats.h>
+
+#define BMA__ENGINES_MAX 65536u
+#define BMA__NAME_MAX 32
+
+struct bma__engine {
+	/* What the inlined calls see; a private cache's handle holds a copy. [const] */
+	struct bma__head head;
+	uint32_t id;
+	uint32_t class;	   /* of its magazines */
+	uint32_t capacity; /* objects per magazine; 1: nothing is kept in slots */
+	uint32_t planes;   /* slots + guest slots */
+	size_t size;	   /* bytes asked for */
+	uint64_t flags;
+	struct bma__slab_geometry geo;
+	void (*ctor)(void *obj, void *ctx);
+	void *ctx;
+	char name[BMA__NAME_MAX];
+	size_t bytes; /* of this struct with its depots */
+
+	/* Watermarks. [const] but for those marked atomic */
+	uint32_t slot_depth; /* full magazines that a slot keeps besides its loaded one, at first */
+	uint32_t slot_depth_max; /* and after it has grown */
+	uint32_t attr_low;
+	size_t attr_reserve;
+	_Atomic uint32_t boost;	      /* doublings of the depot's stock */
+	_Atomic uint32_t low_mags;    /* depot, per node: below it the worker refills ... */
+	_Atomic uint32_t target_mags; /* ... up to this */
+	_Atomic uint32_t high_mags;   /* above it the worker drains */
+	_Atomic bool dying;	      /* being destroyed: the worker carves nothing more */
+	_Atomic uint32_t watched; /* the worker looks in regularly: no need to wake it to drain */
+	uint64_t fails_seen;	  /* [worker] fail_empty when it last looked */
+
+	/* [lock: registry] */
+	struct bma__engine *next, *prev;
+	uint32_t reserves;     /* reserves that exist */
+	bool fork_took;	       /* its lock, by the fork handler */
+	_Atomic uint32_t pins; /* who works on it without the registry's lock */
+
+	/* [lock: lock] */
+	struct bma__lock lock;
+	struct bma__slab *slabs[3]; /* by enum bma__slab_list */
+	uint64_t nslabs;
+	uint32_t empty_slabs;
+	uint64_t objs_carved;
+	uint64_t objs_home; /* carved and at home in a slab */
+
+	/* Any context. */
+	_Atomic uint32_t phase __attribute__((aligned(BMA_CACHELINE))); /* of tickets */
+	_Atomic uint64_t parks, collects; /* objects parked; of these collected. See park.c */
+	struct bma__mag_stack sealed;	  /* magazines that wait for a grace period */
+	uint32_t waiting; /* [lock: purge] chain of those that the running grace period is for */
+	_Atomic uint64_t limbo;	   /* objects in both */
+	_Atomic uint64_t reserved; /* objects in reserves */
+	_Atomic uint64_t fail_empty, fail_system, fail_refill, aborts, refills, drains;
+
+	struct bma__depot *depot; /* one per node */
+	_Atomic uint64_t *used;	  /* bitmap of planes: slots that were ever touched */
+};
+
+/* Which list of its engine a slab is in. */
+enum bma__slab_list {
+	BMA__SLABS_PARTIAL, /* something is left to take */
+	BMA__SLABS_SPENT,
+	BMA__SLABS_DYING, /* given up, waits for a grace period */
+};
+
+struct bma_cache {
+	struct bma__head head;
+	struct bma__engine *engine;
+};
+
+struct bma__engine_attr {
+	const char *name;
+	size_t size, align, reserve;
+	uint64_t flags;
+	void (*ctor)(void *obj, void *ctx);
+	void *ctx;
+	uint32_t low, high, batch;
+};
+
+extern struct bma__lock bma__registry_lock;
+
+/* Reserve the planes and choose the mode; once. Returns 0 or -ENOMEM. May sleep. */
+int bma__engine_init(void);
+/* Returns the engine, stocked as @attr asks, or NULL and a negative errno in @rc. May sleep. */
+struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int *rc);
+/* Take it out of the registry and free it; all of its objects are at home. May sleep. */
+void bma__engine_free(struct bma__engine *e);
+
+/* First engine after @e (NULL: the first), pinned; @e is unpinned. For walks that drop the lock. */
+struct bma__engine *bma__engine_next(struct bma__engine *e);
+void bma__engine_unpin(struct bma__engine *e);
+/* The engine of an id, pinned; or NULL. */
+struct bma__engine *bma__engine_pin(uint32_t id);
+uint64_t bma__engine_number(void);
+/* All engines, for the fork handlers, which hold the registry's lock. */
+struct bma__engine *bma__engine_first_locked(void);
+
+/* Set the depot's watermarks from the attributes, the slots in use and the boost. */
+void bma__engine_set_marks(struct bma__engine *e);
+
+/*
+ * Take up to @n objects from the slabs on @node, constructed. May sleep; no lock is held around the
+ * constructor. Returns how many.
+ */
+uint32_t bma__engine_carve(struct bma__engine *e, uint32_t node, void **out, uint32_t n);
+/* Bring @n objects home; aborts on an object that has no business there. May sleep. */
+void bma__engine_home(struct bma__engine *e, void *const *objs, uint32_t n);
+/* Give all wholly free slabs but @keep up to the grace period. May sleep. Returns how many. */
+uint32_t bma__engine_shrink(struct bma__engine *e, uint32_t keep);
+/* The slab of @obj; aborts, naming @call, if that is not an object of @e. Any context. */
+struct bma__slab *bma__engine_slab(struct bma__engine *e, const void *obj, const char *call);
+/* Abort about a pointer: @result is what is wrong with it. */
+void bma__engine_misuse(struct bma__engine *e, const void *obj, enum bma__slab_result result,
+			const char *call) __attribute__((noreturn, cold));
+
+/* Magazines for @n objects. */
+static inline uint32_t bma__engine_mags(const struct bma__engine *e, uint64_t n)
+{
+	return (uint32_t)((n + e->capacity - 1) / e->capacity);
+}
+
+#endif /* BMA_CACHE_ENGINE_H */

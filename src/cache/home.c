@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The slabs of an engine: carving objects from them and bringing objects home. Everything here is
+ * under the engine's lock, but for the constructor, which runs with no lock held.
+ */
+#include "cache.h"
+
+static void list_add(struct bma__engine *e, struct bma__slab *s, uint32_t list)
+{
+	s->list = list;
+	s->prev = NULL;
+	s->next = e->slabs[list];
+	if (s->next)
+		s->next->prev = s;
+	e->slabs[list] = s;
+}
+
+static void list_del(struct bma__engine *e, struct bma__slab *s)
+{
+	if (s->prev)
+		s->prev->next = s->next;
+	else
+		e->slabs[s->list] = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+}
+
+/* Magazines for all objects of one slab: with these mapped ahead, a free finds one. */
+static uint32_t mags_per_slab(const struct bma__engine *e)
+{
+	return (e->geo.objs + e->capacity - 1) / e->capacity;
+}
+
+static struct bma__slab *slab_new(struct bma__engine *e, uint32_t node)
+{
+	struct bma__slab *s;
+
+	if (bma__mag_promise(e->class, mags_per_slab(e)))
+		return NULL;
+	s = bma__slab_create(&e->geo, e, node);
+	if (!s) {
+		bma__mag_unpromise(e->class, mags_per_slab(e));
+		return NULL;
+	}
+	list_add(e, s, BMA__SLABS_PARTIAL);
+	e->nslabs++;
+	e->empty_slabs++;
+	return s;
+}
+
+/* Objects from one slab; @recycled as in bma__slab_take(). */
+static uint32_t carve_once(struct bma__engine *e, uint32_t node, void **out, uint32_t n,
+			   uint32_t *recycled)
+{
+	struct bma__slab *s;
+	uint32_t got = 0;
+
+	bma__lock_take(&e->lock);
+	s = e->slabs[BMA__SLABS_PARTIAL];
+	if (!s)
+		s = slab_new(e, node);
+	if (s) {
+		if (bma__slab_empty(s))
+			e->empty_slabs--;
+		got = bma__slab_take(s, out, n, recycled);
+		e->objs_home -= *recycled;
+		e->objs_carved += got - *recycled;
+		if (bma__slab_spent(s)) {
+			list_del(e, s);
+			list_add(e, s, BMA__SLABS_SPENT);
+		}
+	}
+	bma__lock_drop(&e->lock);
+	return got;
+}
+
+uint32_t bma__engine_carve(struct bma__engine *e, uint32_t node, void **out, uint32_t n)
+{
+	uint32_t total = 0, got, recycled = 0;
+
+	do {
+		got = carve_once(e, node, out + total, n - total, &recycled);
+		if (e->ctor) {
+			for (uint32_t i = total + recycled; i < total + got; i++)
+				e->ctor(out[i], e->ctx);
+		}
+		total += got;
+	} while (got && total < n);
+	return total;
+}
+
+void bma__engine_misuse(struct bma__engine *e, const void *obj, enum bma__slab_result result,
+			const char *call)
+{
+	static const char *const what[] = {
+		[BMA__SLAB_OK] = "is not an object of this cache",
+		[BMA__SLAB_INTERIOR] = "points inside an object of this cache",
+		[BMA__SLAB_NEVER_CARVED] = "was never allocated",
+		[BMA__SLAB_DOUBLE] = "is free already (freed twice)",
+	};
+
+	bma__log_abort("%s: cache \"%s\": object %p %s", call, e->name, obj, what[result]);
+}
+
+struct bma__slab *bma__engine_slab(struct bma__engine *e, const void *obj, const char *call)
+{
+	struct bma__slab *s = bma__chunk_slab(obj);
+	enum bma__slab_result result;
+
+	if (!s || s->owner != e)
+		bma__engine_misuse(e, obj, BMA__SLAB_OK, call);
+	result = bma__slab_check(s, obj);
+	if (result != BMA__SLAB_OK)
+		bma__engine_misuse(e, obj, result, call);
+	return s;
+}
+
+void bma__engine_home(struct bma__engine *e, void *const *objs, uint32_t n)
+{
+	static const char call[] = "drain of what bma_cache_free took";
+
+	bma__lock_take(&e->lock);
+	for (uint32_t i = 0; i < n; i++) {
+		struct bma__slab *s = bma__engine_slab(e, objs[i], call);
+		enum bma__slab_result result;
+
+		if (s->list == BMA__SLABS_DYING)
+			bma__engine_misuse(e, objs[i], BMA__SLAB_DOUBLE, call);
+		result = bma__slab_put(s, objs[i]);
+		if (result != BMA__SLAB_OK)
+			bma__engine_misuse(e, objs[i], result, call);
+		e->objs_home++;
+		if (s->list == BMA__SLABS_SPENT) {
+			list_del(e, s);
+			list_add(e, s, BMA__SLABS_PARTIAL);
+		}
+		if (bma__slab_empty(s))
+			e->empty_slabs++;
+	}
+	bma__lock_drop(&e->lock);
+}
+
+static void give_up(struct bma__engine *e, struct bma__slab *s)
+{
+	uint32_t carved = atomic_load_explicit(&s->carved, memory_order_relaxed);
+
+	list_del(e, s);
+	s->list = BMA__SLABS_DYING;
+	e->nslabs--;
+	e->empty_slabs--;
+	e->objs_carved -= carved;
+	e->objs_home -= carved;
+	bma__defer_slab(s);
+	bma__mag_unpromise(e->class, mags_per_slab(e));
+}
+
+uint32_t bma__engine_shrink(struct bma__engine *e, uint32_t keep)
+{
+	uint32_t given = 0;
+
+	bma__lock_take(&e->lock);
+	for (struct bma__slab *s = e->slabs[BMA__SLABS_PARTIAL], *next; s && e->empty_slabs > keep;
+	     s = next) {
+		next = s->next;
+		if (bma__slab_empty(s)) {
+			give_up(e, s);
+			given++;
+		}
+	}
+	bma__lock_drop(&e->lock);
+	return given;
+}

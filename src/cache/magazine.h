@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Magazines: arrays of object pointers, the unit that moves between a CPU, the depot and a grace
+ * period.
+ *
+ * A magazine is S = 32 << class bytes, aligned to S. Its first 16 bytes hold no element (the first
+ * word holds the magazine's index while it is out of a stack); capacity is S/8 - 2. A *word* is the
+ * address of its top element: low bits 8: empty, 16: one element, ...; the word 0 is "no magazine".
+ *
+ * Links and counts stand out of line, 8 bytes a magazine, so that a magazine can wait on a stack
+ * without its own pages. Addresses and links are type-stable for the life of the process: a stale
+ * read of a link gets some value, and the compare-and-exchange that would use it fails by its tag.
+ *
+ * Magazines come from segments of 2 MiB, each of one class; index = segment << 16 | position.
+ * May-sleep code maps segments ahead of need (bma__mag_promise); any-context code takes fresh ones
+ * by a compare and exchange on a counter below the mapped limit.
+ */
+#ifndef BMA_CACHE_MAGAZINE_H
+#define BMA_CACHE_MAGAZINE_H
+
+#include "page/page.h"
+
+#define BMA__MAG_CLASSES 8
+#define BMA__MAG_SIZE_MIN 32u
+#define BMA__MAG_SEGMENTS 65536u
+#define BMA__MAG_POSITIONS 65536u
+/* info = depth << COUNT_BITS | count */
+#define BMA__MAG_COUNT_BITS 9
+#define BMA__MAG_COUNT_MASK ((1u << BMA__MAG_COUNT_BITS) - 1)
+
+struct bma__mag_meta {
+	_Atomic uint32_t next; /* index of the one below on the same stack, 0: none */
+	_Atomic uint32_t
+		info; /* how many stand on the stack from here down; elements in this one */
+};
+
+struct bma__mag_segment {
+	uintptr_t base;
+	struct bma__mag_meta *meta;
+};
+
+extern struct bma__mag_segment bma__mag_segments[BMA__MAG_SEGMENTS];
+extern struct bma__lock bma__mag_lock;
+
+static inline uint32_t bma__mag_size(uint32_t class)
+{
+	return BMA__MAG_SIZE_MIN << class;
+}
+
+static inline uint32_t bma__mag_capacity(uint32_t class)
+{
+	return bma__mag_size(class) / 8 - 2;
+}
+
+static inline uintptr_t bma__mag_base(uint32_t class, uintptr_t word)
+{
+	return word & ~(uintptr_t)(bma__mag_size(class) - 1);
+}
+
+/* Elements in the magazine that @word points into; 0 for the word 0. */
+static inline uint32_t bma__mag_count(uint32_t class, uintptr_t word)
+{
+	uint32_t offset = (uint32_t)word & (bma__mag_size(class) - 1);
+
+	return offset ? offset / 8 - 1 : 0;
+}
+
+static inline uintptr_t bma__mag_word(uintptr_t base, uint32_t count)
+{
+	return base + 8 + 8 * (uintptr_t)count;
+}
+
+static inline void **bma__mag_elements(uintptr_t base)
+{
+	return (void **)(base + 16);
+}
+
+static inline struct bma__mag_meta *bma__mag_meta(uint32_t index)
+{
+	return &bma__mag_segments[index / BMA__MAG_POSITIONS].meta[index % BMA__MAG_POSITIONS];
+}
+
+static inline uintptr_t bma__mag_at(uint32_t class, uint32_t index)
+{
+	return bma__mag_segments[index / BMA__MAG_POSITIONS].base +
+	       (uintptr_t)(index % BMA__MAG_POSITIONS) * bma__mag_size(class);
+}
+
+/* Index of a magazine that is in hand. */
+static inline uint32_t bma__mag_index(uint32_t class, uintptr_t word)
+{
+	return *(const uint32_t *)bma__mag_base(class, word);
+}
+
+/*
+ * An empty magazine, or 0 if none is idle and none is mapped ahead. Any context, lock-free.
+ */
+uintptr_t bma__mag_new(uint32_t class);
+/* Return an empty magazine to the idle ones of its class. Any context, lock-free. */
+void bma__mag_release(uint32_t class, uintptr_t word);
+
+/*
+ * Make sure that @n more magazines of @class can be had, now and until bma__mag_unpromise(). May
+ * sleep. Returns 0 or -ENOMEM.
+ */
+int bma__mag_promise(uint32_t class, uint32_t n);
+void bma__mag_unpromise(uint32_t class, uint32_t n);
+
+/* Give the pages of idle magazines back to the system. May sleep. */
+void bma__mag_trim(void);
+/* Bytes mapped for magazines and their links. */
+uint64_t bma__mag_bytes(void);
+
+#endif /* BMA_CACHE_MAGAZINE_H */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parking: how a free ends when there is no magazine to be had. It needs no memory and cannot fail.
+ *
+ * Invariant: parks - collects >= number of bits set in parked bitmaps. A free counts its object in
+ * parks before it sets the bit; the worker counts it in collects after it took the bit. While they
+ * differ the worker looks again at least every 10 ms, so an object is collected even if the thread
+ * that parked it is stopped right after it set the bit, or before it could wake anybody. Ordering:
+ * the bit is set by an atomic OR with release, the free's last access to the slab, and taken with
+ * acquire. What is collected goes through a grace period, so that one bitmap serves plain and
+ * deferred frees.
+ */
+#ifndef BMA_CACHE_PARK_H
+#define BMA_CACHE_PARK_H
+
+#include "engine.h"
+
+/* Park an object. Any context. Aborts if it is parked already or is no object of @e. */
+void bma__park(struct bma__engine *e, void *obj);
+
+/* Objects parked and not collected. */
+static inline uint64_t bma__park_count(struct bma__engine *e)
+{
+	uint64_t collects = atomic_load_explicit(&e->collects, memory_order_acquire);
+
+	return atomic_load_explicit(&e->parks, memory_order_acquire) - collects;
+}
+
+/* Move parked objects to sealed magazines. May sleep. Returns how many magazines were sealed. */
+uint32_t bma__park_collect(struct bma__engine *e);
+
+#endif /* BMA_CACHE_PARK_H */

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* Refill, see refill.h. */
+#include "cache.h"
+
+#include <sched.h>
+
+#define BOOST_MAX 4u
+
+uint32_t bma__refill_node(void)
+{
+	int cpu;
+
+	if (bma__topo.nodes == 1)
+		return 0;
+	cpu = sched_getcpu();
+	return cpu < 0 ? 0 : bma__topo_node((uint32_t)cpu);
+}
+
+/* Pops then come in rising address order. */
+static void reverse(void **objs, uint32_t n)
+{
+	for (uint32_t i = 0; i < n / 2; i++) {
+		void *t = objs[i];
+
+		objs[i] = objs[n - 1 - i];
+		objs[n - 1 - i] = t;
+	}
+}
+
+uintptr_t bma__refill_magazine(struct bma__engine *e, uint32_t node)
+{
+	uintptr_t word = bma__depot_get_empty(e), base;
+	uint32_t n;
+
+	if (!word)
+		return 0;
+	base = bma__mag_base(e->class, word);
+	n = bma__engine_carve(e, node, bma__mag_elements(base), e->capacity);
+	if (!n) {
+		bma__depot_put_empty(e, word);
+		return 0;
+	}
+	reverse(bma__mag_elements(base), n);
+	atomic_fetch_add_explicit(&e->refills, 1, memory_order_relaxed);
+	return bma__mag_word(base, n);
+}
+
+static uint32_t refill_node(struct bma__engine *e, uint32_t node)
+{
+	struct bma__depot *d = &e->depot[node];
+	uint32_t target = atomic_load_explicit(&e->target_mags, memory_order_relaxed), moved = 0;
+
+	if (bma__stack_depth(&d->full) >= atomic_load_explicit(&e->low_mags, memory_order_relaxed))
+		return 0;
+	while (bma__stack_depth(&d->full) < target) {
+		uintptr_t word = bma__refill_magazine(e, node);
+
+		if (!word) {
+			atomic_fetch_add_explicit(&e->fail_refill, 1, memory_order_relaxed);
+			break;
+		}
+		bma__stack_push(&d->full, e->class, word);
+		moved++;
+	}
+	return moved;
+}
+
+static uint32_t drain_node(struct bma__engine *e, uint32_t node)
+{
+	struct bma__depot *d = &e->depot[node];
+	uint32_t target = atomic_load_explicit(&e->target_mags, memory_order_relaxed), moved = 0;
+	uint32_t seen = atomic_exchange_explicit(&d->low_seen, UINT32_MAX, memory_order_relaxed);
+	uint32_t depth = bma__stack_depth(&d->full);
+	uint32_t unused = seen < depth ? seen : depth;
+
+	while (moved < unused && bma__stack_depth(&d->full) > target) {
+		uintptr_t word = bma__stack_pop(&d->full, e->class);
+
+		if (!word)
+			break;
+		bma__drain_magazine(e, word);
+		moved++;
+	}
+	while (bma__stack_depth(&d->empty) > target) {
+		uintptr_t word = bma__stack_pop(&d->empty, e->class);
+
+		if (!word)
+			break;
+		bma__mag_release(e->class, word);
+	}
+	return moved;
+}
+
+/* Any-context calls failed since the last pass: the stock is too small for them. */
+static void adapt(struct bma__engine *e)
+{
+	uint64_t fails = atomic_load_explicit(&e->fail_empty, memory_order_relaxed);
+	uint32_t boost = atomic_load_explicit(&e->boost, memory_order_relaxed);
+
+	if (fails != e->fails_seen && boost < BOOST_MAX)
+		atomic_store_explicit(&e->boost, boost + 1, memory_order_relaxed);
+	e->fails_seen = fails;
+	bma__engine_set_marks(e);
+}
+
+static uint32_t service(struct bma__engine *e)
+{
+	uint32_t moved = bma__park_collect(e), drained = 0, above = 0;
+	bool watched = atomic_load_explicit(&e->watched, memory_order_relaxed);
+
+	adapt(e);
+	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
+		moved += refill_node(e, node);
+		/* A depot that just rose is watched for one period before anything is taken from
+		 * it. */
+		if (watched)
+			drained += drain_node(e, node);
+		above += bma__stack_depth(&e->depot[node].full) >
+			 atomic_load_explicit(&e->target_mags, memory_order_relaxed);
+	}
+	atomic_store_explicit(&e->watched, above != 0, memory_order_relaxed);
+	if (drained)
+		bma__engine_shrink(e, 1);
+	return moved + drained;
+}
+
+/*
+ * Under a ticket, for magazines are in hand. A destroy sets dying, then waits for tickets: either
+ * it waits for this one, or this one sees dying.
+ */
+uint32_t bma__refill_service(struct bma__engine *e)
+{
+	struct bma__ticket ticket = bma__ticket_open(e);
+	uint32_t moved = 0;
+
+	if (!atomic_load_explicit(&e->dying, memory_order_seq_cst))
+		moved = service(e);
+	bma__ticket_close(&ticket);
+	return moved;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reserves: an array of object pointers, each entry taken and filled by one atomic exchange.
+ *
+ * Invariant: an object is in at most one entry. n takers find n objects: each looks at all entries
+ * in turn, and an entry that it finds empty was emptied by another taker, who has one. Ordering:
+ * filling is a release exchange, taking an acquire one.
+ */
+#ifndef BMA_CACHE_RESERVE_H
+#define BMA_CACHE_RESERVE_H
+
+#include "engine.h"
+
+struct bma_reserve {
+	struct bma__engine *engine;
+	size_t n;
+	_Atomic size_t cursor; /* where the next taker begins; a hint */
+	_Atomic(void *) entry[];
+};
+
+struct bma_reserve *bma__reserve_create(struct bma__engine *e, size_t n);
+void *bma__reserve_take(struct bma_reserve *r);
+/* Fill empty entries; returns how many stay empty for want of memory. May sleep. */
+size_t bma__reserve_fill(struct bma_reserve *r);
+void bma__reserve_destroy(struct bma_reserve *r);
+
+#endif /* BMA_CACHE_RESERVE_H */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The worker: the thread that refills and drains for those who may not.
+ *
+ * A need is one bit per engine; whoever has one sets the bit, then asks the waker. The worker
+ * clears bits before it looks at their engines, so a need that arises meanwhile sets its bit again.
+ * It works on an engine that it has pinned, with no lock held around user code, and never waits for
+ * a grace period. It sleeps at most 10 ms while objects are parked, 50 ms while a depot is above
+ * its target, else 1 s.
+ */
+#ifndef BMA_CACHE_WORKER_H
+#define BMA_CACHE_WORKER_H
+
+#include "engine.h"
+
+/* @e needs a look. Any context. */
+void bma__worker_kick(struct bma__engine *e);
+/* Start the thread unless it runs or BMA_CONF says worker:off. May sleep. Returns 0 or a negative
+ * errno. */
+int bma__worker_start(void);
+/* Stop and join it. May sleep. */
+void bma__worker_stop(void);
+/* One pass over all engines, whether they asked or not. May sleep. Returns magazines moved. */
+uint32_t bma__worker_pass_all(void);
+
+uint64_t bma__worker_wakes(void);
+uint64_t bma__worker_passes(void);
+
+/* In a child of fork, before anything else: the thread is not there. */
+void bma__worker_after_fork(void);
+
+extern struct bma__lock bma__thread_lock;
+
+#endif /* BMA_CACHE_WORKER_H */

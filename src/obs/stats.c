@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* Figures of the process and of one cache. */
+#include "obs.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void copy_out(void *to, size_t size, const void *from, size_t known)
+{
+	memcpy(to, from, size < known ? size : known);
+}
+
+int bma_stats_get(struct bma_stats *stats, size_t size)
+{
+	struct bma_stats s = {0};
+
+	if (!stats || !size)
+		return -EINVAL;
+	s.mode = bma__cpu.mode;
+	s.mode_reason = bma__cpu.reason;
+	s.slots = bma__cpu.slots;
+	s.nodes = bma__topo.nodes;
+	s.caches = bma__engine_number();
+	s.chunk_bytes = bma__chunk_mapped();
+	s.slab_bytes = bma__chunk_used();
+	s.magazine_bytes = bma__mag_bytes();
+	s.meta_bytes = bma__meta_bytes();
+	s.purge_bytes = bma__defer_bytes();
+	s.grace_periods = bma__defer_grace_periods();
+	s.worker_wakes = bma__worker_wakes();
+	s.worker_passes = bma__worker_passes();
+	copy_out(stats, size, &s, sizeof s);
+	return 0;
+}
+
+/* Objects on a stack that others change meanwhile: bounded by its depth, right when nobody does. */
+static uint64_t on_stack(uint32_t index, uint32_t depth)
+{
+	uint64_t n = 0;
+
+	while (index && depth--) {
+		n += atomic_load_explicit(&bma__mag_meta(index)->info, memory_order_relaxed) &
+		     BMA__MAG_COUNT_MASK;
+		index = bma__stack_next(index);
+	}
+	return n;
+}
+
+static uint64_t on_depot(const struct bma__mag_stack *stack)
+{
+	uint64_t head = atomic_load_explicit(&stack->head, memory_order_acquire);
+
+	return on_stack((uint32_t)head, bma__stack_depth(stack));
+}
+
+static uint64_t in_slot(const struct bma__engine *e, const struct bma__slot *s)
+{
+	uint64_t head = atomic_load_explicit(&s->full, memory_order_acquire);
+	uint32_t index = (uint32_t)head;
+	uint64_t n =
+		bma__mag_count(e->class, atomic_load_explicit(&s->loaded, memory_order_relaxed));
+
+	if (index)
+		n += on_stack(index, atomic_load_explicit(&bma__mag_meta(index)->info,
+							  memory_order_relaxed) >>
+					     BMA__MAG_COUNT_BITS);
+	return n;
+}
+
+static void slots_and_depot(struct bma__engine *e, struct bma_cache_stats *s)
+{
+	uint32_t plane;
+
+	bma__plane_for_each (e, plane) {
+		uint64_t high = bma__slot_high(e, plane);
+
+		s->slots_used++;
+		s->slot_high = high > s->slot_high ? high : s->slot_high;
+		s->cached += in_slot(e, bma__slot_at(e, plane));
+	}
+	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
+		struct bma__depot *d = &e->depot[node];
+
+		s->depot += on_depot(&d->full);
+		s->depot_exchanges +=
+			atomic_load_explicit(&d->exchanges, memory_order_relaxed) +
+			atomic_load_explicit(&d->empty_exchanges, memory_order_relaxed);
+	}
+	s->cached += s->depot;
+	s->depot_target = (uint64_t)atomic_load_explicit(&e->target_mags, memory_order_relaxed) *
+			  e->capacity * bma__topo.nodes;
+}
+
+static void counters(struct bma__engine *e, struct bma_cache_stats *s)
+{
+	s->limbo = atomic_load_explicit(&e->limbo, memory_order_relaxed);
+	s->reserved = atomic_load_explicit(&e->reserved, memory_order_relaxed);
+	s->parked = bma__park_count(e);
+	s->parks = atomic_load_explicit(&e->parks, memory_order_relaxed);
+	s->refills = atomic_load_explicit(&e->refills, memory_order_relaxed);
+	s->drains = atomic_load_explicit(&e->drains, memory_order_relaxed);
+	s->fail_depot_empty = atomic_load_explicit(&e->fail_empty, memory_order_relaxed);
+	s->fail_system = atomic_load_explicit(&e->fail_system, memory_order_relaxed);
+	s->fail_refill = atomic_load_explicit(&e->fail_refill, memory_order_relaxed);
+	s->aborts = atomic_load_explicit(&e->aborts, memory_order_relaxed);
+}
+
+int bma_cache_stats_get(struct bma_cache *cache, struct bma_cache_stats *stats, size_t size)
+{
+	struct bma_cache_stats s = {0};
+	struct bma__engine *e;
+	uint64_t away;
+
+	if (!cache || !stats || !size)
+		return -EINVAL;
+	e = cache->engine;
+	memcpy(s.name, e->name, sizeof s.name);
+	s.object_size = e->size;
+	s.stride = e->geo.stride;
+	s.capacity = e->capacity;
+	slots_and_depot(e, &s);
+	counters(e, &s);
+	bma__lock_take(&e->lock);
+	s.carved = e->objs_carved;
+	s.slab_free = e->objs_home;
+	s.slabs = e->nslabs;
+	s.slab_bytes = e->nslabs * e->geo.units * BMA__UNIT_SIZE;
+	bma__lock_drop(&e->lock);
+	away = s.cached + s.limbo + s.parked + s.reserved + s.slab_free;
+	s.live = s.carved > away ? s.carved - away : 0;
+	copy_out(stats, size, &s, sizeof s);
+	return 0;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Slabs, see slab.h. */
+#include "page.h"
+
+#define COLOUR 64u
+#define COLOUR_SPAN 4096u
+#define COLOUR_STRIDE_MAX 32768u
+#define COLOUR_STRIDE_MIN 256u
+#define OBJECT_MIN 8u
+#define WASTE_MAX 1250u /* an eighth, in 1/10000 */
+
+static uint32_t words(uint32_t objs)
+{
+	return (objs + 63) / 64;
+}
+
+static size_t meta_size(const struct bma__slab_geometry *geo)
+{
+	return sizeof(struct bma__slab) + 2 * sizeof(uint64_t) * words(geo->objs);
+}
+
+uint32_t bma__slab_waste(const struct bma__slab_geometry *geo)
+{
+	uint64_t bytes = (uint64_t)geo->units << BMA__UNIT_SHIFT;
+	uint64_t objects = (uint64_t)geo->objs * geo->stride;
+
+	return (uint32_t)(((bytes - objects + meta_size(geo)) * 10000 + bytes - 1) / bytes);
+}
+
+static void fill(struct bma__slab_geometry *geo, uint32_t units)
+{
+	uint64_t bytes = (uint64_t)units << BMA__UNIT_SHIFT;
+	uint64_t groups = bytes / geo->span;
+	uint64_t rest = (bytes - groups * geo->span) / geo->stride;
+
+	if (rest > geo->group)
+		rest = geo->group;
+	geo->units = units;
+	geo->objs = (uint32_t)(groups * geo->group + rest);
+}
+
+void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t align)
+{
+	struct bma__slab_geometry best = {0};
+	uint32_t stride = (uint32_t)bma__align_up(size < OBJECT_MIN ? OBJECT_MIN : size, align);
+
+	geo->stride = stride;
+	geo->group = 1;
+	geo->span = stride;
+	if (align <= COLOUR && stride >= COLOUR_STRIDE_MIN && stride <= COLOUR_STRIDE_MAX) {
+		if (COLOUR_SPAN % stride == 0) {
+			geo->group = COLOUR_SPAN / stride;
+			geo->span = COLOUR_SPAN + COLOUR;
+		} else if (stride % COLOUR_SPAN == 0) {
+			geo->span = stride + COLOUR;
+		}
+	}
+	for (uint32_t units = 1; units <= BMA__CHUNK_UNITS; units *= 2) {
+		fill(geo, units);
+		if (!geo->objs)
+			continue;
+		if (!best.objs || bma__slab_waste(geo) < bma__slab_waste(&best))
+			best = *geo;
+		if (bma__slab_waste(geo) <= WASTE_MAX)
+			break;
+	}
+	*geo = best;
+}
+
+static char *object(const struct bma__slab *slab, uint32_t i)
+{
+	const struct bma__slab_geometry *geo = &slab->geo;
+
+	return slab->base + (size_t)(i / geo->group) * geo->span +
+	       (size_t)(i % geo->group) * geo->stride;
+}
+
+/* Index of @obj, or UINT32_MAX if it is not where an object begins. */
+static uint32_t index_of(const struct bma__slab *slab, const void *obj)
+{
+	const struct bma__slab_geometry *geo = &slab->geo;
+	uint32_t offset = (uint32_t)((const char *)obj - slab->base);
+	uint32_t in = offset % geo->span, i;
+
+	if (in % geo->stride || in / geo->stride >= geo->group)
+		return UINT32_MAX;
+	i = offset / geo->span * geo->group + in / geo->stride;
+	return i < geo->objs ? i : UINT32_MAX;
+}
+
+struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *owner, uint32_t node)
+{
+	struct bma__slab *slab = bma__meta_alloc(meta_size(geo));
+
+	if (!slab)
+		return NULL;
+	slab->base = bma__chunk_alloc(geo->units, node);
+	if (!slab->base) {
+		bma__meta_free(slab, meta_size(geo));
+		return NULL;
+	}
+	slab->geo = *geo;
+	slab->owner = owner;
+	slab->free = (uint64_t *)(slab + 1);
+	slab->parked = (_Atomic uint64_t *)(slab->free + words(geo->objs));
+	bma__chunk_set_slab(slab->base, geo->units, slab);
+	return slab;
+}
+
+void bma__slab_destroy(struct bma__slab *slab)
+{
+	bma__chunk_set_slab(slab->base, slab->geo.units, NULL);
+	bma__chunk_free(slab->base, slab->geo.units);
+	bma__meta_free(slab, meta_size(&slab->geo));
+}
+
+uint32_t bma__slab_take(struct bma__slab *slab, void **out, uint32_t n, uint32_t *recycled)
+{
+	uint32_t got = 0, end = words(slab->geo.objs), carved;
+
+	while (got < n && slab->nfree) {
+		uint32_t w = slab->hint;
+
+		bma__assert(w < end);
+		while (slab->free[w] && got < n) {
+			uint32_t bit = (uint32_t)__builtin_ctzll(slab->free[w]);
+
+			slab->free[w] &= slab->free[w] - 1;
+			slab->nfree--;
+			out[got++] = object(slab, w * 64 + bit);
+		}
+		if (!slab->free[w])
+			slab->hint = w + 1 < end ? w + 1 : 0;
+	}
+	*recycled = got;
+	carved = atomic_load_explicit(&slab->carved, memory_order_relaxed);
+	while (got < n && carved < slab->geo.objs)
+		out[got++] = object(slab, carved++);
+	atomic_store_explicit(&slab->carved, carved, memory_order_relaxed);
+	return got;
+}
+
+enum bma__slab_result bma__slab_check(const struct bma__slab *slab, const void *obj)
+{
+	uint32_t i = index_of(slab, obj);
+
+	if (i == UINT32_MAX)
+		return BMA__SLAB_INTERIOR;
+	/* Racy for an address that nobody was given; exact for one that somebody was. */
+	if (i >= atomic_load_explicit(&slab->carved, memory_order_relaxed))
+		return BMA__SLAB_NEVER_CARVED;
+	return BMA__SLAB_OK;
+}
+
+enum bma__slab_result bma__slab_put(struct bma__slab *slab, const void *obj)
+{
+	enum bma__slab_result check = bma__slab_check(slab, obj);
+	uint32_t i = index_of(slab, obj);
+	uint64_t bit = 1ull << i % 64;
+
+	if (check != BMA__SLAB_OK)
+		return check;
+	if (slab->free[i / 64] & bit ||
+	    atomic_load_explicit(&slab->parked[i / 64], memory_order_relaxed) & bit)
+		return BMA__SLAB_DOUBLE;
+	slab->free[i / 64] |= bit;
+	slab->nfree++;
+	if (i / 64 < slab->hint)
+		slab->hint = i / 64;
+	return BMA__SLAB_OK;
+}
+
+enum bma__slab_result bma__slab_park(struct bma__slab *slab, const void *obj)
+{
+	enum bma__slab_result check = bma__slab_check(slab, obj);
+	uint32_t i = index_of(slab, obj);
+	uint64_t bit = 1ull << i % 64;
+
+	if (check != BMA__SLAB_OK)
+		return check;
+	if (atomic_fetch_or_explicit(&slab->parked[i / 64], bit, memory_order_release) & bit)
+		return BMA__SLAB_DOUBLE;
+	return BMA__SLAB_OK;
+}
+
+uint32_t bma__slab_unpark(struct bma__slab *slab, void **out, uint32_t n)
+{
+	uint32_t got = 0, end = words(slab->geo.objs);
+
+	for (uint32_t w = 0; w < end && got < n; w++) {
+		uint64_t bits = atomic_load_explicit(&slab->parked[w], memory_order_relaxed);
+
+		while (bits && got < n) {
+			uint64_t bit = bits & -bits;
+
+			bits &= ~bit;
+			atomic_fetch_and_explicit(&slab->parked[w], ~bit, memory_order_acquire);
+			out[got++] = object(slab, w * 64 + (uint32_t)__builtin_ctzll(bit));
+		}
+	}
+	return got;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slabs: runs of pages cut into objects of one engine.
+ *
+ * Nothing of a slab lies in its pages: the struct and its two bitmaps come from meta. An object
+ * that was never handed out has not been touched; "carved" counts those that were, from the front.
+ *
+ *   free[i]    object i is carved and at home
+ *   parked[i]  object i was freed while no magazine was at hand, and waits to be collected
+ *
+ * Equation, under the engine's lock: carved = nfree + (objects out of the slab, parked ones
+ * included). All fields but parked are under the engine's lock; parked is set by anybody and
+ * cleared under it.
+ *
+ * Colour: objects of a stride that divides or is a multiple of 4096 would all begin in the same
+ * sets of a first-level cache; 64 bytes of offset after each 4096 bytes of objects cost 1.6 % of
+ * memory and make batches of 1 KiB objects up to five times faster. So objects stand in groups:
+ *   address of object i = base + i / group * span + i % group * stride
+ */
+#ifndef BMA_PAGE_SLAB_H
+#define BMA_PAGE_SLAB_H
+
+#include "base/base.h"
+
+/* How the slabs of one engine are cut. */
+struct bma__slab_geometry {
+	uint32_t stride; /* bytes from one object to the next in a group */
+	uint32_t group;	 /* objects in a group */
+	uint32_t span;	 /* bytes from one group to the next */
+	uint32_t objs;	 /* objects in a slab */
+	uint32_t units;	 /* 64 KiB units of a slab */
+};
+
+struct bma__slab {
+	struct bma__slab *next, *prev; /* in one of the owner's lists */
+	void *owner;
+	char *base;
+	struct bma__slab_geometry geo;
+	_Atomic uint32_t carved; /* written under the lock, read by anybody */
+	uint32_t nfree;
+	uint32_t hint; /* no word of free[] before this one has a bit set */
+	uint32_t list; /* the owner's, which list it is in */
+	uint64_t *free;
+	_Atomic uint64_t *parked;
+};
+
+/* What bma__slab_put() and bma__slab_park() found. */
+enum bma__slab_result {
+	BMA__SLAB_OK,
+	BMA__SLAB_INTERIOR,	/* not the address of an object */
+	BMA__SLAB_NEVER_CARVED, /* of an object that was never handed out */
+	BMA__SLAB_DOUBLE,	/* the object is free or parked already */
+};
+
+/*
+ * Geometry for objects of @size bytes at @align: the smallest slab whose tail and metadata take at
+ * most an eighth of it, else the one that wastes least.
+ */
+void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t align);
+
+/* Share of a slab that holds no object bytes, metadata included, in 1/10000, rounded up. */
+uint32_t bma__slab_waste(const struct bma__slab_geometry *geo);
+
+/* A new slab on @node, in the page map; NULL if there is no memory. May sleep. */
+struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *owner,
+				   uint32_t node);
+/* Give a slab's memory back. May sleep; readers of type-stable memory must be gone. */
+void bma__slab_destroy(struct bma__slab *slab);
+
+/*
+ * Take up to @n objects into @out: recycled ones first, then fresh ones, each in rising order.
+ * @recycled: how many of them had been carved before. Returns how many in all.
+ */
+uint32_t bma__slab_take(struct bma__slab *slab, void **out, uint32_t n, uint32_t *recycled);
+
+/* Bring an object home. */
+enum bma__slab_result bma__slab_put(struct bma__slab *slab, const void *obj);
+
+/* Is @obj the address of a carved object? Any context. */
+enum bma__slab_result bma__slab_check(const struct bma__slab *slab, const void *obj);
+
+/*
+ * Mark an object as freed without a magazine. Any context: one atomic OR with release, the last
+ * access to the slab, so that whoever collects the object sees all that was done to it.
+ */
+enum bma__slab_result bma__slab_park(struct bma__slab *slab, const void *obj);
+/* Collect up to @n parked objects into @out. */
+uint32_t bma__slab_unpark(struct bma__slab *slab, void **out, uint32_t n);
+
+/* All that was carved is at home. */
+static inline bool bma__slab_empty(const struct bma__slab *slab)
+{
+	return slab->nfree == atomic_load_explicit(&slab->carved, memory_order_relaxed);
+}
+
+/* Nothing is left to take. */
+static inline bool bma__slab_spent(const struct bma__slab *slab)
+{
+	return !slab->nfree &&
+	       atomic_load_explicit(&slab->carved, memory_order_relaxed) == slab->geo.objs;
+}
+
+#endif /* BMA_PAGE_SLAB_H */

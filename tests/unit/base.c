@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* Layer 0: settings, locks, the waker, the one sequence of the slow half. */
+#include "base/base.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <signal.h>
+
+Test(env, words_are_applied)
+{
+	bma__env_parse("verbose,worker:off,index:cpu,rseq:off,thp:on");
+	cr_assert(bma__env.verbose);
+	cr_assert(!bma__env.worker);
+	cr_assert(!bma__env.rseq);
+	cr_assert(bma__env.thp);
+	cr_assert_eq(bma__env.index, BMA__ENV_INDEX_CPU);
+}
+
+Test(env, an_unknown_word_leaves_the_rest)
+{
+	bma__env_parse("verbos,worker:off,,thp");
+	cr_assert(!bma__env.verbose);
+	cr_assert(!bma__env.worker);
+	cr_assert(!bma__env.thp);
+}
+
+Test(env, nothing_means_defaults)
+{
+	bma__env_parse("verbose");
+	bma__env_parse(NULL);
+	cr_assert(!bma__env.verbose);
+	cr_assert(bma__env.worker);
+	cr_assert(bma__env.rseq);
+}
+
+Test(lock, the_owner_is_known)
+{
+	struct bma__lock lock = BMA__LOCK_INIT(BMA__RANK_META);
+
+	cr_assert(!bma__lock_mine(&lock));
+	bma__lock_take(&lock);
+	cr_assert(bma__lock_mine(&lock));
+	cr_assert(!bma__lock_fork_take(&lock), "the holder must not wait for itself");
+	bma__lock_drop(&lock);
+	cr_assert(!bma__lock_mine(&lock));
+	cr_assert(bma__lock_fork_take(&lock));
+	bma__lock_fork_drop(&lock);
+}
+
+Test(lock, a_falling_rank_aborts, .signal = SIGABRT)
+{
+	struct bma__lock low = BMA__LOCK_INIT(BMA__RANK_DRAIN);
+	struct bma__lock high = BMA__LOCK_INIT(BMA__RANK_META);
+
+	bma__lock_take(&high);
+	bma__lock_take(&low);
+}
+
+static struct bma__waker waker;
+static _Atomic int looked;
+
+static void *sleeper(void *unused)
+{
+	(void)unused;
+	while (atomic_load(&looked) < 3) {
+		bma__waker_look(&waker);
+		atomic_fetch_add(&looked, 1);
+		bma__waker_sleep(&waker, 60000000000u);
+	}
+	return NULL;
+}
+
+Test(waker, each_ask_is_seen, .timeout = 20)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, sleeper, NULL);
+	for (int i = 1; i <= 3; i++) {
+		while (atomic_load(&looked) < i)
+			bma__os_sleep(1000);
+		bma__waker_ask(&waker);
+	}
+	pthread_join(t, NULL);
+}
+
+Test(waker, asked_twice_wakes_once)
+{
+	bma__waker_ask(&waker);
+	bma__waker_ask(&waker);
+	cr_assert_eq(atomic_load(&waker.wakes), 0, "nobody slept");
+	bma__waker_sleep(&waker, 60000000000u);
+	cr_assert_eq(atomic_load(&waker.word), BMA__WAKER_ASKED, "an ask keeps it awake");
+}
+
+Test(cpu, a_mode_is_chosen_with_a_reason)
+{
+	bma__env_parse(NULL);
+	bma__cpu_init();
+	cr_assert_neq(bma__cpu.mode, BMA_MODE_NONE);
+	cr_assert_not_null(bma__cpu.reason);
+	cr_assert_gt(bma__cpu.slots, 0);
+	cr_assert(bma__is_pow2(bma__cpu.guests));
+}
+
+Test(cpu, rseq_off_means_guests)
+{
+	bma__env_parse("rseq:off");
+	bma__cpu_init();
+	cr_assert_eq(bma__cpu.mode, BMA_MODE_GUEST);
+}
+
+static int no_membarrier(int cmd)
+{
+	(void)cmd;
+	return -38;
+}
+
+Test(cpu, no_fence_means_guests)
+{
+	bma__os.membarrier = no_membarrier;
+	bma__env_parse(NULL);
+	bma__cpu_init();
+	cr_assert_eq(bma__cpu.mode, BMA_MODE_GUEST);
+}
+
+/* The sequence changes the word if and only if index, freeze and old value are as said. */
+Test(rseq, store_only_if_all_holds)
+{
+	_Atomic uint32_t freeze = 0;
+	uint64_t word = 5;
+	uint32_t index;
+
+	bma__env_parse(NULL);
+	bma__cpu_init();
+	if (bma__cpu.mode == BMA_MODE_GUEST)
+		return;
+	for (int done = 0, tries = 0; !done; tries++) {
+		cr_assert_lt(tries, 1000);
+		index = bma__rseq_read(bma__cpu.index);
+		done = bma__rseq_load_cbne_check_cbne_load_cbne_store(bma__cpu.index, index,
+								      &freeze, &word, 5, 6);
+	}
+	cr_assert_eq(word, 6);
+	for (int i = 0; i < 1000; i++) {
+		index = bma__rseq_read(bma__cpu.index);
+		cr_assert(!bma__rseq_load_cbne_check_cbne_load_cbne_store(bma__cpu.index, index,
+									  &freeze, &word, 5, 7));
+		cr_assert(!bma__rseq_load_cbne_check_cbne_load_cbne_store(
+			bma__cpu.index, index + 1000, &freeze, &word, 6, 7));
+	}
+	freeze = 1;
+	for (int i = 0; i < 1000; i++) {
+		index = bma__rseq_read(bma__cpu.index);
+		cr_assert(!bma__rseq_load_cbne_check_cbne_load_cbne_store(bma__cpu.index, index,
+									  &freeze, &word, 6, 7));
+	}
+	cr_assert_eq(word, 6);
+	cr_assert_eq(*(uint64_t *)(bma__rseq_area() + BMA__RSEQ_CS), 0,
+		     "no descriptor stays behind");
+}
