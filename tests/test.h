@@ -51,7 +51,7 @@ static inline void test_pin(unsigned int n)
 	}
 	count = (unsigned int)CPU_COUNT(&allowed);
 	n %= count ? count : 1;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (!CPU_ISSET(cpu, &allowed) || i++ != n)
 			continue;
 		CPU_ZERO(&one);

@@ -33,7 +33,8 @@ enum bma_mode {
  * @chunk_bytes: bytes mapped for slabs; @slab_bytes: bytes of these that slabs hold.
  * @magazine_bytes: bytes mapped for magazines; @meta_bytes: bytes mapped for slabs' metadata.
  * @purge_bytes: bytes of slabs that wait for a grace period before they go back to the system.
- * @grace_periods: grace periods waited for; @worker_wakes: times the worker was woken.
+ * @grace_periods: grace periods waited for; @grace_periods_frozen: 1 in a child of fork in which none can
+ * end; @worker_wakes: times the worker was woken.
  * @worker_passes: passes of the worker or of bma_poll() over a cache.
  */
 struct bma_stats {
@@ -48,6 +49,7 @@ struct bma_stats {
 	uint64_t meta_bytes;
 	uint64_t purge_bytes;
 	uint64_t grace_periods;
+	uint64_t grace_periods_frozen;
 	uint64_t worker_wakes;
 	uint64_t worker_passes;
 };

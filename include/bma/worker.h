@@ -26,7 +26,8 @@ BMA_BEGIN_DECLS
  *
  * Context: may sleep; with %BMA_POLL_GP not inside an RCU read section. Thread-safe.
  * Returns: the number of magazines moved (0: there was nothing to do), -EINVAL for unknown flags,
- * or -EDEADLK if %BMA_POLL_GP was given inside a read section (everything else has been done).
+ * or -EDEADLK if %BMA_POLL_GP was given inside a read section (everything else has been done),
+ * or -ETIMEDOUT as for bma_trim().
  */
 BMA_API int bma_poll(unsigned int flags);
 
@@ -36,10 +37,11 @@ BMA_API int bma_poll(unsigned int flags);
  * Empties the magazines of every CPU, returns their objects to the slabs, and the pages of wholly
  * free slabs to the system after a grace period, for which it waits.
  *
- * Context: may sleep, not inside an RCU read section. Thread-safe; other threads may go on
- * allocating and freeing meanwhile. Returns: 0; -EDEADLK if called inside a read section:
- * everything is drained, but the pages go back when the grace-period thread has seen a grace
- * period.
+ * Context: may sleep, not inside an RCU read section. Thread-safe; other threads may go on allocating
+ * and freeing meanwhile.
+ * Returns: 0; -EDEADLK if called inside a read section: everything is drained, but the pages go back
+ * when the grace-period thread has seen a grace period; -ETIMEDOUT in a child of fork in which
+ * liburcu can end no grace period, because other threads were registered as readers at the fork.
  */
 BMA_API int bma_trim(void);
 
@@ -50,7 +52,8 @@ BMA_API int bma_trim(void);
  * programs that must be single-threaded at some point, and before unloading.
  *
  * Context: may sleep, not inside an RCU read section, not from a constructor of a cache.
- * Returns: 0, or -EDEADLK inside a read section (nothing was done).
+ * Returns: 0, or -EDEADLK inside a read section (nothing was done), or -ETIMEDOUT as for bma_trim()
+ * (the grace-period thread goes on).
  */
 BMA_API int bma_shutdown(void);
 

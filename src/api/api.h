@@ -8,8 +8,11 @@
 /* First use of the library: settings, mode, planes, fork handlers. May sleep. 0 or a negative
  * errno. */
 int bma__init(void);
-/* Start the threads if they do not run (first use, or a child of fork). May sleep. */
-int bma__init_threads(void);
+/*
+ * Start the threads if they do not run (first use, or a child of fork). May sleep. A failure is no
+ * error: the caller's own bma_poll() does the same work, and the next may-sleep call tries again.
+ */
+void bma__init_threads(void);
 
 /* Register the fork handlers, once. Returns 0 or -ENOMEM. */
 int bma__fork_init(void);

@@ -51,10 +51,9 @@ struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 
 	if (!rc)
 		rc = check(attr);
-	if (!rc)
-		rc = bma__init_threads();
 	if (rc)
 		goto failed;
+	bma__init_threads();
 	ea = (struct bma__engine_attr){
 		.name = attr->name,
 		.size = attr->size,
@@ -78,7 +77,7 @@ struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 	return cache;
 failed:
 	bma__meta_free(cache, sizeof *cache);
-	errno = -rc == EAGAIN ? ENOMEM : -rc;
+	errno = -rc;
 	return NULL;
 }
 

@@ -61,6 +61,12 @@ static void release(void)
 	drop(before_engines, COUNT(before_engines), 0);
 }
 
+static void parent(void)
+{
+	release();
+	bma__defer_after_fork_parent();
+}
+
 static void forget_threads(struct bma__engine *e)
 {
 	uint32_t plane;
@@ -81,7 +87,7 @@ static void child(void)
 	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next)
 		forget_threads(e);
 	bma__worker_after_fork();
-	bma__defer_after_fork();
+	bma__defer_after_fork_child();
 	if (bma__cpu.mode != BMA_MODE_GUEST)
 		bma__cpu_register();
 	release();
@@ -93,7 +99,7 @@ int bma__fork_init(void)
 
 	if (done)
 		return 0;
-	if (pthread_atfork(prepare, release, child))
+	if (pthread_atfork(prepare, parent, child))
 		return -ENOMEM;
 	done = true;
 	return 0;

@@ -28,11 +28,14 @@ int bma__init(void)
 	return rc;
 }
 
-int bma__init_threads(void)
+void bma__init_threads(void)
 {
-	int rc = bma__worker_start();
+	int worker = bma__worker_start(), defer = bma__defer_start();
 
-	return rc ? rc : bma__defer_start();
+	if (worker || defer)
+		bma__log_verbose(
+			"no thread could be started (error %d): bma_poll() has to be called",
+			-(worker ? worker : defer));
 }
 
 unsigned int bma_version(void)

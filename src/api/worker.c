@@ -16,7 +16,8 @@ int bma_poll(unsigned int flags)
 	if (flags & BMA_POLL_GP && bma__defer_pending()) {
 		if (bma__defer_reading())
 			return -EDEADLK;
-		bma__defer_flush();
+		if (!bma__defer_flush())
+			return -ETIMEDOUT;
 	}
 	return moved;
 }
@@ -30,8 +31,8 @@ int bma_trim(void)
 		return 0;
 	if (bma__defer_reading())
 		return -EDEADLK;
-	bma__defer_flush();
-	return 0;
+	bma__init_threads();
+	return bma__defer_flush() ? 0 : -ETIMEDOUT;
 }
 
 int bma_shutdown(void)
@@ -41,8 +42,8 @@ int bma_shutdown(void)
 	if (bma__defer_reading())
 		return -EDEADLK;
 	bma__worker_stop();
-	if (bma__defer_pending())
-		bma__defer_flush();
+	if (bma__defer_pending() && !bma__defer_flush())
+		return -ETIMEDOUT;
 	bma__defer_stop();
 	return 0;
 }

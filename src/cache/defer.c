@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <urcu/flavor.h>
+#include <urcu/static/urcu-memb.h>
 #include <urcu/urcu-memb.h>
 
 #define NAP_IDLE 1000000000u
@@ -22,6 +23,9 @@ static _Atomic uint32_t batches; /* ended; waiters sleep on it */
 static struct bma__waker waker;
 static pthread_t thread;
 static _Atomic bool running, stopping;
+/* A child of fork in which liburcu can end no grace period, see bma__defer_before_fork(). */
+static _Atomic bool frozen;
+static bool fork_holds, fork_freezes; /* [fork] */
 
 void bma__defer_seal(struct bma__engine *e, uintptr_t word)
 {
@@ -113,7 +117,8 @@ static bool run_batch(void)
 	uint64_t found;
 	bool idle = false, any;
 
-	if (!atomic_compare_exchange_strong_explicit(&in_period, &idle, true, memory_order_acquire,
+	if (atomic_load_explicit(&frozen, memory_order_relaxed) ||
+	    !atomic_compare_exchange_strong_explicit(&in_period, &idle, true, memory_order_acquire,
 						     memory_order_relaxed))
 		return false;
 	any = take_batch(&found);
@@ -146,7 +151,7 @@ static void *defer_main(void *unused)
  * What waits now has been let go when a batch that began after now has ended: two ends suffice, the
  * first may be of one that had taken its share before.
  */
-void bma__defer_flush(void)
+bool bma__defer_flush(void)
 {
 	uint32_t begun = atomic_load_explicit(&batches, memory_order_acquire);
 	const struct timespec nap = {0, NAP_WAITER};
@@ -155,7 +160,9 @@ void bma__defer_flush(void)
 		uint32_t seen = atomic_load_explicit(&batches, memory_order_acquire);
 
 		if (seen - begun >= 2)
-			return;
+			return true;
+		if (atomic_load_explicit(&frozen, memory_order_relaxed))
+			return false;
 		if (!atomic_load_explicit(&running, memory_order_relaxed)) {
 			if (run_batch())
 				continue;
@@ -163,6 +170,7 @@ void bma__defer_flush(void)
 		bma__waker_ask(&waker);
 		bma__os.futex_wait(&batches, seen, &nap);
 	}
+	return true;
 }
 
 int bma__defer_start(void)
@@ -203,37 +211,83 @@ uint64_t bma__defer_bytes(void)
 	return atomic_load_explicit(&dying_bytes, memory_order_relaxed);
 }
 
+bool bma__defer_frozen(void)
+{
+	return atomic_load_explicit(&frozen, memory_order_relaxed);
+}
+
+/*
+ * Is a thread other than this one registered as a reader? liburcu has no call that tells, but its list of
+ * readers is circular: of one that stands alone both neighbours are the head.
+ */
+static bool others_registered(void)
+{
+	struct urcu_reader *self = &URCU_TLS(urcu_memb_reader);
+	bool guest = !self->registered, others;
+
+	if (guest)
+		urcu_memb_flavor.register_thread();
+	others = self->node.next != self->node.prev;
+	if (guest)
+		urcu_memb_flavor.unregister_thread();
+	return others;
+}
+
+/*
+ * In the child, readers registered by other threads are list entries in stacks that are free for reuse,
+ * and a synchronize_rcu that was under way holds its locks for ever. In both cases no grace period may be
+ * waited for there.
+ */
 void bma__defer_before_fork(uint64_t ns)
 {
 	uint64_t deadline = bma__os_now() + ns;
+	bool idle = false;
 
-	while (atomic_load_explicit(&in_period, memory_order_acquire) && bma__os_now() < deadline)
-		bma__os_sleep(20000);
+	fork_holds = false;
+	while (!fork_holds && bma__os_now() < deadline) {
+		idle = false;
+		fork_holds = atomic_compare_exchange_strong_explicit(
+			&in_period, &idle, true, memory_order_acquire, memory_order_relaxed);
+		if (!fork_holds)
+			bma__os_sleep(20000);
+	}
+	fork_freezes = !fork_holds || others_registered();
 }
 
-/* The grace period that ran is not waited for in the child: what it was for waits again. */
-void bma__defer_after_fork(void)
+void bma__defer_after_fork_parent(void)
 {
-	struct bma__engine *e;
+	if (fork_holds)
+		atomic_store_explicit(&in_period, false, memory_order_release);
+	bma__waker_ask(&waker);
+}
 
-	if (atomic_load_explicit(&in_period, memory_order_relaxed)) {
-		for (e = bma__engine_first_locked(); e; e = e->next) {
-			while (e->waiting) {
-				uint32_t index = e->waiting;
-				uintptr_t word = bma__stack_word(e->class, index);
+/* What the grace period that ran was for waits again. */
+static void take_back(void)
+{
+	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next) {
+		while (e->waiting) {
+			uint32_t index = e->waiting;
+			uintptr_t word = bma__stack_word(e->class, index);
 
-				e->waiting = bma__stack_next(index);
-				bma__stack_push(&e->sealed, e->class, word);
-			}
-		}
-		while (doomed) {
-			struct bma__slab *slab = doomed;
-
-			doomed = slab->next;
-			slab->next = dying;
-			dying = slab;
+			e->waiting = bma__stack_next(index);
+			bma__stack_push(&e->sealed, e->class, word);
 		}
 	}
+	while (doomed) {
+		struct bma__slab *slab = doomed;
+
+		doomed = slab->next;
+		slab->next = dying;
+		dying = slab;
+	}
+}
+
+void bma__defer_after_fork_child(void)
+{
+	if (!fork_holds)
+		take_back();
+	if (fork_freezes)
+		atomic_store_explicit(&frozen, true, memory_order_relaxed);
 	atomic_store_explicit(&in_period, false, memory_order_relaxed);
 	atomic_store_explicit(&running, false, memory_order_relaxed);
 	atomic_store_explicit(&stopping, false, memory_order_relaxed);

@@ -27,8 +27,13 @@ void bma__defer_slab(struct bma__slab *slab);
 bool bma__defer_reading(void);
 /* Does anything wait? */
 bool bma__defer_pending(void);
-/* Wait until all that waits now has been let go. May sleep, outside any read section. */
-void bma__defer_flush(void);
+/*
+ * Wait until all that waits now has been let go. May sleep, outside any read section. Returns false, at
+ * once, where no grace period can end (bma__defer_frozen).
+ */
+bool bma__defer_flush(void);
+/* Is this a child of fork in which liburcu can end no grace period? */
+bool bma__defer_frozen(void);
 
 /* Start, stop and join the thread, as for the worker. May sleep. */
 int bma__defer_start(void);
@@ -37,8 +42,12 @@ void bma__defer_stop(void);
 uint64_t bma__defer_grace_periods(void);
 uint64_t bma__defer_bytes(void);
 
-/* Fork: wait at most @ns for the end of a running grace period; then, in the child. */
+/*
+ * Fork. Before: let a running grace period end, at most @ns, and keep the next from beginning; then in the
+ * parent, and in the child.
+ */
 void bma__defer_before_fork(uint64_t ns);
-void bma__defer_after_fork(void);
+void bma__defer_after_fork_parent(void);
+void bma__defer_after_fork_child(void);
 
 #endif /* BMA_CACHE_DEFER_H */

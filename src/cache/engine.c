@@ -103,6 +103,24 @@ static void set_sizes(struct bma__engine *e, const struct bma__engine_attr *attr
 						       : (uint32_t)deepest;
 }
 
+static uint32_t slots_ahead(void)
+{
+	return planes < SLOTS_AHEAD ? planes : SLOTS_AHEAD;
+}
+
+/* What slots may hold in empty magazines: the loaded one, those in hand, their local stacks. */
+static void promise_slots(struct bma__engine *e)
+{
+	uint32_t has = atomic_load_explicit(&e->slot_mags, memory_order_relaxed), want, plane;
+
+	want = MAGS_PER_SLOT * slots_ahead();
+	bma__plane_for_each (e, plane)
+		want += (uint32_t)(bma__slot_high(e, plane) / e->capacity) + MAGS_PER_SLOT;
+	if (want <= has || bma__mag_promise(e->class, want - has))
+		return;
+	atomic_fetch_add_explicit(&e->slot_mags, want - has, memory_order_relaxed);
+}
+
 void bma__engine_set_marks(struct bma__engine *e)
 {
 	uint64_t slots = bma__plane_count(e), target = e->attr_reserve, low;
@@ -118,6 +136,7 @@ void bma__engine_set_marks(struct bma__engine *e)
 	atomic_store_explicit(&e->low_mags, (bma__engine_mags(e, low) + nodes - 1) / nodes,
 			      memory_order_relaxed);
 	atomic_store_explicit(&e->high_mags, 2 * mags + 2, memory_order_relaxed);
+	promise_slots(e);
 }
 
 static int take_id(struct bma__engine *e)
@@ -174,11 +193,6 @@ static void leave_registry(struct bma__engine *e)
 	bma__lock_drop(&bma__registry_lock);
 }
 
-static uint32_t slots_ahead(void)
-{
-	return planes < SLOTS_AHEAD ? planes : SLOTS_AHEAD;
-}
-
 static struct bma__engine *make(const struct bma__engine_attr *attr)
 {
 	size_t bytes = engine_bytes(), at;
@@ -232,23 +246,17 @@ struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int 
 	*rc = -ENOMEM;
 	if (!e)
 		return NULL;
-	*rc = bma__mag_promise(e->class, MAGS_PER_SLOT * slots_ahead());
-	if (*rc)
-		goto no_magazines;
-	bma__engine_set_marks(e);
 	*rc = enter_registry(e);
-	if (*rc)
-		goto no_id;
+	if (*rc) {
+		bma__meta_free(e, e->bytes);
+		return NULL;
+	}
+	bma__engine_set_marks(e);
 	*rc = stock(e);
 	if (!*rc)
 		return e;
 	bma__reclaim_engine(e);
 	bma__engine_free(e);
-	return NULL;
-no_id:
-	bma__mag_unpromise(e->class, MAGS_PER_SLOT * slots_ahead());
-no_magazines:
-	bma__meta_free(e, e->bytes);
 	return NULL;
 }
 
@@ -259,7 +267,7 @@ void bma__engine_free(struct bma__engine *e)
 	leave_registry(e);
 	bma__plane_for_each (e, plane)
 		memset((void *)bma__slot_at(e, plane), 0, sizeof(struct bma__slot));
-	bma__mag_unpromise(e->class, MAGS_PER_SLOT * slots_ahead());
+	bma__mag_unpromise(e->class, atomic_load_explicit(&e->slot_mags, memory_order_relaxed));
 	bma__meta_free(e, e->bytes);
 }
 

@@ -44,6 +44,7 @@ struct bma__engine {
 	_Atomic uint32_t low_mags;    /* depot, per node: below it the worker refills ... */
 	_Atomic uint32_t target_mags; /* ... up to this */
 	_Atomic uint32_t high_mags;   /* above it the worker drains */
+	_Atomic uint32_t slot_mags;   /* magazines promised for what slots hold besides objects */
 	_Atomic bool dying;	      /* being destroyed: the worker carves nothing more */
 	_Atomic uint32_t watched; /* the worker looks in regularly: no need to wake it to drain */
 	uint64_t fails_seen;	  /* [worker] fail_empty when it last looked */
@@ -114,7 +115,10 @@ uint64_t bma__engine_number(void);
 /* All engines, for the fork handlers, which hold the registry's lock. */
 struct bma__engine *bma__engine_first_locked(void);
 
-/* Set the depot's watermarks from the attributes, the slots in use and the boost. */
+/*
+ * Set the depot's watermarks from the attributes, the slots in use and the boost, and map magazines ahead
+ * for slots that grew. May sleep.
+ */
 void bma__engine_set_marks(struct bma__engine *e);
 
 /*

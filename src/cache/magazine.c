@@ -86,6 +86,26 @@ static int map_segment(uint32_t class)
 	return 0;
 }
 
+/*
+ * Promises count what objects and slots need; magazines may all the same be elsewhere for a while, on the
+ * local stacks of slots that were in use before.
+ */
+uintptr_t bma__mag_new_sleep(uint32_t class)
+{
+	uintptr_t word = bma__mag_new(class);
+	int rc;
+
+	while (!word) {
+		bma__lock_take(&bma__mag_lock);
+		rc = map_segment(class);
+		bma__lock_drop(&bma__mag_lock);
+		if (rc)
+			break;
+		word = bma__mag_new(class);
+	}
+	return word;
+}
+
 int bma__mag_promise(uint32_t class, uint32_t n)
 {
 	struct class *c = &classes[class];

@@ -96,6 +96,8 @@ static inline uint32_t bma__mag_index(uint32_t class, uintptr_t word)
  * An empty magazine, or 0 if none is idle and none is mapped ahead. Any context, lock-free.
  */
 uintptr_t bma__mag_new(uint32_t class);
+/* The same, mapping more if it has to. May sleep. 0: the system has no memory. */
+uintptr_t bma__mag_new_sleep(uint32_t class);
 /* Return an empty magazine to the idle ones of its class. Any context, lock-free. */
 void bma__mag_release(uint32_t class, uintptr_t word);
 

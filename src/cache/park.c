@@ -36,11 +36,8 @@ uint32_t bma__park_collect(struct bma__engine *e)
 		uintptr_t word = bma__depot_get_empty(e);
 		uint32_t n;
 
-		/* None left: ask for one more than was ever promised. */
-		if (!word && !bma__mag_promise(e->class, 1)) {
-			word = bma__depot_get_empty(e);
-			bma__mag_unpromise(e->class, 1);
-		}
+		if (!word)
+			word = bma__mag_new_sleep(e->class);
 		if (!word)
 			break;
 		n = gather(e, bma__mag_elements(bma__mag_base(e->class, word)), e->capacity);

@@ -52,7 +52,8 @@ uint64_t bma__reclaim_engine(struct bma__engine *e)
 	away = bma__reclaim_drain(e, UINT64_MAX);
 	/* What waits for a grace period comes back to the depot, and from there home. */
 	while (atomic_load_explicit(&e->limbo, memory_order_acquire) || bma__park_count(e)) {
-		bma__defer_flush();
+		if (!bma__defer_flush())
+			break;
 		away = bma__reclaim_drain(e, UINT64_MAX);
 	}
 	if (away)

@@ -33,6 +33,8 @@ uintptr_t bma__refill_magazine(struct bma__engine *e, uint32_t node)
 	uint32_t n;
 
 	if (!word)
+		word = bma__mag_new_sleep(e->class);
+	if (!word)
 		return 0;
 	base = bma__mag_base(e->class, word);
 	n = bma__engine_carve(e, node, bma__mag_elements(base), e->capacity);

@@ -184,7 +184,10 @@ static void note_depot_get(struct bma__engine *e, const struct view *v)
 	depth *= 2;
 	if (depth > e->slot_depth_max)
 		depth = e->slot_depth_max;
+	if (depth == limit_of(e, v))
+		return;
 	atomic_store_explicit(&v->slot->depth, (uint16_t)depth, memory_order_relaxed);
+	bma__worker_kick(e); /* to map magazines ahead for it */
 }
 
 /* Put a magazine in hand where it serves next: this slot, if @v is open and has room, or the depot.

@@ -27,6 +27,7 @@ int bma_stats_get(struct bma_stats *stats, size_t size)
 	s.meta_bytes = bma__meta_bytes();
 	s.purge_bytes = bma__defer_bytes();
 	s.grace_periods = bma__defer_grace_periods();
+	s.grace_periods_frozen = bma__defer_frozen();
 	s.worker_wakes = bma__worker_wakes();
 	s.worker_passes = bma__worker_passes();
 	copy_out(stats, size, &s, sizeof s);
