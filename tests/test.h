@@ -40,15 +40,11 @@ static inline uint64_t test_random(uint64_t *state)
 /* Run on one of the CPUs that this process may use; unpinned threads of such machines share one. */
 static inline void test_pin(unsigned int n)
 {
-	static cpu_set_t allowed;
-	static int known;
 	unsigned int i = 0, count;
-	cpu_set_t one;
+	cpu_set_t allowed, one;
 
-	if (!known) {
-		sched_getaffinity(getpid(), sizeof allowed, &allowed);
-		known = 1;
-	}
+	/* The main thread's, which is never pinned. */
+	sched_getaffinity(getpid(), sizeof allowed, &allowed);
 	count = (unsigned int)CPU_COUNT(&allowed);
 	n %= count ? count : 1;
 	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {

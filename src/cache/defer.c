@@ -25,7 +25,7 @@ static pthread_t thread;
 static _Atomic bool running, stopping;
 /* A child of fork in which liburcu can end no grace period, see bma__defer_before_fork(). */
 static _Atomic bool frozen;
-static bool fork_holds, fork_freezes; /* [fork] */
+static bool fork_holds, fork_guest; /* [fork] what the prepare handler did */
 
 void bma__defer_seal(struct bma__engine *e, uintptr_t word)
 {
@@ -218,18 +218,26 @@ bool bma__defer_frozen(void)
 
 /*
  * Is a thread other than this one registered as a reader? liburcu has no call that tells, but its list of
- * readers is circular: of one that stands alone both neighbours are the head.
+ * readers is circular: of one that stands alone both neighbours are the head. So the forking thread
+ * registers before the fork, unless it is, and the child looks: there the list stands still. It takes its
+ * entry out by hand, because the lock of the list may be held by a thread that is not there.
  */
-static bool others_registered(void)
+static void enter_registry(void)
+{
+	fork_guest = !URCU_TLS(urcu_memb_reader).registered;
+	if (fork_guest)
+		urcu_memb_flavor.register_thread();
+}
+
+static bool others_registered_child(void)
 {
 	struct urcu_reader *self = &URCU_TLS(urcu_memb_reader);
-	bool guest = !self->registered, others;
+	bool others = self->node.next != self->node.prev;
 
-	if (guest)
-		urcu_memb_flavor.register_thread();
-	others = self->node.next != self->node.prev;
-	if (guest)
-		urcu_memb_flavor.unregister_thread();
+	if (fork_guest) {
+		cds_list_del(&self->node);
+		self->registered = 0;
+	}
 	return others;
 }
 
@@ -251,11 +259,13 @@ void bma__defer_before_fork(uint64_t ns)
 		if (!fork_holds)
 			bma__os_sleep(20000);
 	}
-	fork_freezes = !fork_holds || others_registered();
+	enter_registry();
 }
 
 void bma__defer_after_fork_parent(void)
 {
+	if (fork_guest)
+		urcu_memb_flavor.unregister_thread();
 	if (fork_holds)
 		atomic_store_explicit(&in_period, false, memory_order_release);
 	bma__waker_ask(&waker);
@@ -286,7 +296,7 @@ void bma__defer_after_fork_child(void)
 {
 	if (!fork_holds)
 		take_back();
-	if (fork_freezes)
+	if (others_registered_child() || !fork_holds)
 		atomic_store_explicit(&frozen, true, memory_order_relaxed);
 	atomic_store_explicit(&in_period, false, memory_order_relaxed);
 	atomic_store_explicit(&running, false, memory_order_relaxed);

@@ -27,6 +27,7 @@ uint64_t bma__reclaim_drain(struct bma__engine *e, uint64_t patience)
 	struct bma__mag_stack taken = {0};
 	uint64_t away;
 
+	bma__worker_forget(e);
 	bma__park_collect(e);
 	bma__lock_take(&bma__drain_lock);
 	bma__ticket_wait(e, patience);

@@ -28,6 +28,11 @@ void bma__worker_kick(struct bma__engine *e)
 		bma__waker_ask(&waker);
 }
 
+void bma__worker_forget(struct bma__engine *e)
+{
+	atomic_fetch_and_explicit(&need[e->id / 64], ~(1ull << e->id % 64), memory_order_seq_cst);
+}
+
 static uint32_t service(struct bma__engine *e)
 {
 	atomic_fetch_add_explicit(&passes, 1, memory_order_relaxed);
@@ -127,8 +132,7 @@ uint32_t bma__worker_pass_all(void)
 	uint32_t moved = 0;
 
 	while ((e = bma__engine_next(e))) {
-		atomic_fetch_and_explicit(&need[e->id / 64], ~(1ull << e->id % 64),
-					  memory_order_seq_cst);
+		bma__worker_forget(e);
 		moved += service(e);
 	}
 	return moved;

@@ -41,10 +41,12 @@ Test(worker, refills_a_depot_that_ran_low, .timeout = 20)
 {
 	struct bma_cache *c = create(64);
 
-	while (bma_cache_alloc(c))
+	/* It may well keep up with us for ever; enough to make it work. */
+	for (int i = 0; i < 100000 && bma_cache_alloc(c); i++)
 		;
-	while (stats(c).depot < stats(c).depot_target)
+	while (stats(c).depot < stats(c).depot_target / 2)
 		nap();
+	cr_assert_gt(stats(c).refills, 4);
 	cr_assert_not_null(bma_cache_alloc(c), "service resumed by itself");
 }
 
@@ -202,7 +204,7 @@ Test(shutdown, joins_the_threads_and_they_come_back)
 	cr_assert_eq(threads(), before + 2);
 	cr_assert_eq(bma_shutdown(), 0);
 	cr_assert_eq(threads(), before);
-	while (bma_cache_alloc(c))
+	for (int i = 0; i < 100000 && bma_cache_alloc(c); i++)
 		;
 	cr_assert_not_null(bma_cache_alloc_flags(c, BMA_SLEEP));
 	cr_assert_eq(threads(), before + 2);
