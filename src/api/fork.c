@@ -2,12 +2,14 @@
 /*
  * Fork.
  *
- * Before: wait a moment for the grace-period thread to leave synchronize_rcu (liburcu's own locks
- * would be held for ever in the child), then take all locks in rank order, but for those that this
- * thread holds, so that the child finds every structure whole. In the child: our threads are gone
- * and start again in its first may-sleep call; guest slots owned by other threads are free; calls
- * that other threads had in progress are forgotten, with the magazines that they had in hand (they
- * count as live; a magazine or two for each thread caught in a slow half).
+ * Before: wait a moment for the grace-period thread to leave synchronize_rcu (liburcu's own locks would
+ * be held for ever in the child), then take all locks in rank order, but for those that this thread
+ * holds, so that the child finds every structure whole.
+ *
+ * In the child: our threads are gone, and start again in the first call that refills, makes or destroys
+ * a cache, polls or trims. Guest slots owned by other threads are free. Calls that other threads had in
+ * progress are forgotten, with the magazines that they had in hand: these count as live, a magazine or
+ * two for each thread that was caught exchanging one with the depot.
  */
 #include "api.h"
 

@@ -12,6 +12,7 @@ int bma_poll(unsigned int flags)
 		return -EINVAL;
 	if (bma__init())
 		return 0;
+	bma__init_threads();
 	moved = (int)bma__worker_pass_all();
 	if (flags & BMA_POLL_GP && bma__defer_pending()) {
 		if (bma__defer_reading())

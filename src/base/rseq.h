@@ -5,14 +5,27 @@
  * BMA__RSEQ_BUILT: 0 on machines without code for them, with a C library that does not register, in
  * builds made without them, and under ThreadSanitizer, which cannot see into assembly.
  *
- * The one sequence needed here, in pseudo-code:
- *	bma__rseq_load_cbne_check_cbne_load_cbne_store(index, freeze, word, old, new):
+ * A magazine in a slot has its neighbours' base addresses in its first 16 bytes: prev (full ones), next
+ * (empty ones). BMA__STEP_POP and BMA__STEP_PUSH are the hot calls and, where these would leave by their
+ * slow exit, one step along that chain; in pseudo-code, for the word of the slot that the caller is on:
+ *
+ *	pop:	if the magazine is not empty: obj = *word, new = word - 8
+ *		else prev = its prev link; if there is none -> slow
+ *		     prev's next link = this magazine; obj = its top, new = one below
+ *		*slot = new						(commit)
+ *	push:	if the magazine is not full: new = word + 8
+ *		else next = its next link; if there is none -> slow
+ *		     next's prev link = this magazine; new = its first element
+ *		*new = obj; *slot = new					(commit)
+ *
+ * The link written before the commit is what it should be in any case, so an abort after it does no harm.
+ *
+ * bma__rseq_change(index, slot, gen, old, new), for all other changes:
  *		if the current index != index -> fail
- *		if *freeze != 0 -> fail
- *		if *word != old -> fail
- *		*word = new		(commit)
- * Aborted by preemption, migration or a signal: fail. Failure changes nothing; the caller looks
- *again.
+ *		if slot->freeze != 0 or slot->gen != gen or slot->loaded != old -> fail
+ *		slot->gen = gen + 1	(an abort after it only makes somebody look again)
+ *		slot->loaded = new	(commit)
+ * Aborted by preemption, migration or a signal: fail. Failure changes nothing; the caller looks again.
  */
 #ifndef BMA_BASE_RSEQ_H
 #define BMA_BASE_RSEQ_H
@@ -30,6 +43,11 @@
 
 #define BMA__RSEQ_CPU_ID 4
 #define BMA__RSEQ_CS 8
+
+/* Offsets in a slot that bma__rseq_change() knows. */
+#define BMA__RSEQ_LOADED 0
+#define BMA__RSEQ_FREEZE 16
+#define BMA__RSEQ_GEN 20
 
 #if BMA__RSEQ_BUILT
 #include <sys/rseq.h>
@@ -79,13 +97,10 @@ static inline void bma__rseq_clear(void)
 {
 }
 
-static inline bool bma__rseq_load_cbne_check_cbne_load_cbne_store(uint64_t index_offset,
-								  uint32_t index,
-								  const _Atomic uint32_t *freeze,
-								  void *word, uint64_t old,
-								  uint64_t new)
+static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void *slot, uint32_t gen,
+				    uint64_t old, uint64_t new)
 {
-	(void)index_offset, (void)index, (void)freeze, (void)word, (void)old, (void)new;
+	(void)index_offset, (void)index, (void)slot, (void)gen, (void)old, (void)new;
 	return false;
 }
 #endif

@@ -1,14 +1,69 @@
 /* SPDX-License-Identifier: MIT */
-/* The slow half's restartable sequence on aarch64, see rseq.h. Labels as in <bma/inline/aarch64.h>.
- */
+/* The slow half's restartable sequences on aarch64, see rseq.h. Labels as in <bma/inline/aarch64.h>. */
 #ifndef BMA_BASE_RSEQ_AARCH64_H
 #define BMA_BASE_RSEQ_AARCH64_H
 
-static inline bool bma__rseq_load_cbne_check_cbne_load_cbne_store(uint64_t index_offset,
-								  uint32_t index,
-								  const _Atomic uint32_t *freeze,
-								  void *word, uint64_t old,
-								  uint64_t new)
+/* An empty magazine's word is its base + 8; the top of a full one is base + mask + 8. */
+#define BMA__STEP_POP(head, obj, slow)                                                             \
+	do {                                                                                       \
+		uintptr_t step_t, step_u, step_v;                                                  \
+		__asm__ __volatile__ goto(                                                         \
+			BMA__RSEQ_BEGIN BMA__RSEQ_SLOT "ldr %[r], [%[t]]\n\t"                      \
+						       "ldr %[u], [%[c], #16]\n\t"                 \
+						       "tst %[r], %[u]\n\t"                        \
+						       "b.ne 6f\n\t"                               \
+						       "cbz %[r], 7f\n\t"                          \
+						       "sub %[v], %[r], #8\n\t"                    \
+						       "ldr %[r], [%[v]]\n\t"                      \
+						       "cbz %[r], 7f\n\t"                          \
+						       "str %[v], [%[r], #8]\n\t"                  \
+						       "add %[r], %[r], %[u]\n\t"                  \
+						       "add %[r], %[r], #8\n\t"                    \
+						       "b 6f\n"                                    \
+						       "7:\n\t"                                    \
+						       "b %l[" #slow "]\n"                         \
+						       "6:\n\t"                                    \
+						       "sub %[u], %[r], #8\n\t"                    \
+						       "ldr %[r], [%[r]]\n\t"                      \
+						       "str %[u], [%[t]]\n" BMA__RSEQ_END          \
+			: [r] "=&r"(obj), [t] "=&r"(step_t), [u] "=&r"(step_u), [v] "=&r"(step_v)  \
+			: [rseq] "r"(BMA__RSEQ_AREA), [c] "r"(head), [shift] "i"(BMA__SLOT_SHIFT)  \
+			: "memory", "cc"                                                           \
+			: slow);                                                                   \
+	} while (0)
+
+#define BMA__STEP_PUSH(head, obj, slow)                                                            \
+	do {                                                                                       \
+		uintptr_t step_t, step_u, step_v;                                                  \
+		__asm__ __volatile__ goto(                                                         \
+			BMA__RSEQ_BEGIN BMA__RSEQ_SLOT "ldr %[u], [%[t]]\n\t"                      \
+						       "add %[u], %[u], #8\n\t"                    \
+						       "ldr %[v], [%[c], #16]\n\t"                 \
+						       "tst %[u], %[v]\n\t"                        \
+						       "b.ne 6f\n\t"                               \
+						       "sub %[u], %[u], #8\n\t"                    \
+						       "cbz %[u], 7f\n\t"                          \
+						       "sub %[v], %[u], %[v]\n\t"                  \
+						       "ldr %[u], [%[v]]\n\t"                      \
+						       "cbz %[u], 7f\n\t"                          \
+						       "sub %[v], %[v], #8\n\t"                    \
+						       "str %[v], [%[u]]\n\t"                      \
+						       "add %[u], %[u], #16\n\t"                   \
+						       "b 6f\n"                                    \
+						       "7:\n\t"                                    \
+						       "b %l[" #slow "]\n"                         \
+						       "6:\n\t"                                    \
+						       "str %[p], [%[u]]\n\t"                      \
+						       "str %[u], [%[t]]\n" BMA__RSEQ_END          \
+			: [t] "=&r"(step_t), [u] "=&r"(step_u), [v] "=&r"(step_v)                  \
+			: [p] "r"(obj), [rseq] "r"(BMA__RSEQ_AREA), [c] "r"(head),                 \
+			  [shift] "i"(BMA__SLOT_SHIFT)                                             \
+			: "memory", "cc"                                                           \
+			: slow);                                                                   \
+	} while (0)
+
+static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void *slot, uint32_t gen,
+				    uint64_t old, uint64_t new)
 {
 	uintptr_t scratch;
 
@@ -18,26 +73,25 @@ static inline bool bma__rseq_load_cbne_check_cbne_load_cbne_store(uint64_t index
 				"b.ne 7f\n\t"
 				"ldr %w[t], [%[rseq], #4]\n\t"
 				"tbnz %w[t], #31, 7f\n\t"
-				"ldr %w[t], [%[freeze]]\n\t"
+				"ldr %w[t], [%[slot], %[freeze]]\n\t"
 				"cbnz %w[t], 7f\n\t"
-				"ldr %[t], [%[word]]\n\t"
+				"ldr %[t], [%[slot]]\n\t"
 				"cmp %[t], %[old]\n\t"
 				"b.ne 7f\n\t"
-				"str %[new], [%[word]]\n"
-				"2:\n\t"
-				"str xzr, [%[rseq], #8]\n\t"
+				"ldr %w[t], [%[slot], %[gen_at]]\n\t"
+				"cmp %w[t], %w[gen]\n\t"
+				"b.ne 7f\n\t"
+				"add %w[t], %w[t], #1\n\t"
+				"str %w[t], [%[slot], %[gen_at]]\n\t"
 				"b 8f\n"
 				"7:\n\t"
 				"b %l[fail]\n"
 				"8:\n\t"
-				".pushsection __rseq_failure, \"ax\"\n\t"
-				".word 0xd428bc00\n"
-				"4:\n\t"
-				"b %l[fail]\n\t"
-				".popsection\n\t"
+				"str %[new], [%[slot]]\n" BMA__RSEQ_END_AT("fail")
 		: [t] "=&r"(scratch)
 		: [rseq] "r"(BMA__RSEQ_AREA), [offset] "r"(index_offset), [index] "r"(index),
-		  [freeze] "r"(freeze), [word] "r"(word), [old] "r"(old), [new] "r"(new)
+		  [slot] "r"(slot), [gen] "r"(gen), [old] "r"(old), [new] "r"(new),
+		  [freeze] "i"(BMA__RSEQ_FREEZE), [gen_at] "i"(BMA__RSEQ_GEN)
 		: "memory", "cc"
 		: fail);
 	return true;

@@ -57,12 +57,9 @@ static uint32_t pop(struct bma__mag_stack *stack, uint32_t *left)
 
 uintptr_t bma__stack_word(uint32_t class, uint32_t index)
 {
-	uintptr_t base = bma__mag_at(class, index);
 	uint32_t info = atomic_load_explicit(&bma__mag_meta(index)->info, memory_order_relaxed);
 
-	/* Its page may have been given back while it stood on the stack. */
-	*(uint32_t *)base = index;
-	return bma__mag_word(base, info & BMA__MAG_COUNT_MASK);
+	return bma__mag_word(bma__mag_at(class, index), info & BMA__MAG_COUNT_MASK);
 }
 
 void bma__stack_push_index(struct bma__mag_stack *stack, uint32_t index, uint32_t count)

@@ -15,26 +15,35 @@ void bma__drain_magazine(struct bma__engine *e, uintptr_t word)
 	atomic_fetch_add_explicit(&e->drains, 1, memory_order_relaxed);
 }
 
-static void take_local(struct bma__engine *e, _Atomic uint64_t *stack, struct bma__mag_stack *out)
+static void put_out(struct bma__engine *e, uintptr_t base, uint32_t count,
+		    struct bma__mag_stack *out)
 {
-	uint64_t head = atomic_load_explicit(stack, memory_order_acquire);
-	uint32_t index = (uint32_t)head;
-
-	/* The tag goes on, for a call that read the old head and was stopped before its sequence.
-	 */
-	atomic_store_explicit(stack, ((head >> 32) + 1) << 32, memory_order_relaxed);
-	while (index) {
-		uint32_t next = bma__stack_next(index);
-
-		bma__stack_push(out, e->class, bma__stack_word(e->class, index));
-		index = next;
-	}
+	bma__stack_push(out, e->class, bma__mag_word(base, count));
 }
 
-static void put_out(struct bma__engine *e, uintptr_t word, struct bma__mag_stack *out)
+static uintptr_t link_of(const _Atomic uintptr_t *link)
 {
-	if (word)
-		bma__stack_push(out, e->class, word);
+	return atomic_load_explicit(link, memory_order_relaxed);
+}
+
+/* A tape that is ours, by its loaded word: that one, the full ones to its left, the empty to its right. */
+static void take_tape(struct bma__engine *e, uintptr_t word, struct bma__mag_stack *out)
+{
+	uintptr_t base = bma__mag_base(e->class, word), left, right, next;
+
+	if (!word)
+		return;
+	left = link_of(&bma__mag_links(base)->prev);
+	right = link_of(&bma__mag_links(base)->next);
+	put_out(e, base, bma__mag_count(e->class, word), out);
+	for (; left; left = next) {
+		next = link_of(&bma__mag_links(left)->prev);
+		put_out(e, left, e->capacity, out);
+	}
+	for (; right; right = next) {
+		next = link_of(&bma__mag_links(right)->next);
+		put_out(e, right, 0, out);
+	}
 }
 
 static void drain_guest(struct bma__engine *e, struct bma__slot *s, struct bma__mag_stack *out)
@@ -44,9 +53,7 @@ static void drain_guest(struct bma__engine *e, struct bma__slot *s, struct bma__
 	if (!atomic_compare_exchange_strong_explicit(&s->owner, &nobody, bma__cpu_thread(),
 						     memory_order_acquire, memory_order_relaxed))
 		return;
-	put_out(e, atomic_exchange_explicit(&s->loaded, 0, memory_order_relaxed), out);
-	take_local(e, &s->full, out);
-	take_local(e, &s->empty, out);
+	take_tape(e, atomic_exchange_explicit(&s->loaded, 0, memory_order_relaxed), out);
 	atomic_store_explicit(&s->owner, 0, memory_order_release);
 }
 
@@ -68,7 +75,7 @@ static int drain_loaded(struct bma__engine *e, struct bma__slot *s, struct bma__
 			return rc;
 		}
 		if (!atomic_load_explicit(&s->loaded, memory_order_acquire)) {
-			put_out(e, word, out);
+			take_tape(e, word, out);
 			return 0;
 		}
 	}
@@ -100,9 +107,8 @@ static int drain_indexed(struct bma__engine *e, struct bma__mag_stack *out)
 		if (rc || plane >= bma__cpu.slots ||
 		    !atomic_load_explicit(&s->freeze, memory_order_relaxed))
 			continue;
-		take_local(e, &s->full, out);
-		take_local(e, &s->empty, out);
 		rc = drain_loaded(e, s, out);
+		atomic_fetch_add_explicit(&s->gen, 1, memory_order_relaxed);
 	}
 	set_freeze(e, 0);
 	return rc;

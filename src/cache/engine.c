@@ -8,8 +8,8 @@
 
 /* A slot grows to at most this many bytes of objects. */
 #define SLOT_BUDGET ((size_t)1 << 20)
-#define SLOT_DEPTH 2u
-#define SLOT_DEPTH_MAX 8192u
+#define TAPE 3u
+#define TAPE_MAX 8192u
 /* A magazine holds about this many bytes of objects. */
 #define MAGAZINE_BUDGET ((size_t)128 << 10)
 #define MAGAZINE_CLASS_MAX 5u /* capacity 126, unless asked for more */
@@ -90,17 +90,15 @@ static void set_sizes(struct bma__engine *e, const struct bma__engine_attr *attr
 		e->capacity = 1;
 	e->attr_low = low;
 	if (high) {
-		e->slot_depth = high > e->capacity ? (high - 1) / e->capacity : 1;
-		if (e->slot_depth > SLOT_DEPTH_MAX)
-			e->slot_depth = SLOT_DEPTH_MAX;
-		e->slot_depth_max = e->slot_depth;
+		e->tape = (high + e->capacity - 1) / e->capacity;
+		if (e->tape > TAPE_MAX)
+			e->tape = TAPE_MAX;
+		e->tape_max = e->tape;
 		return;
 	}
 	deepest = SLOT_BUDGET / e->geo.stride / e->capacity;
-	e->slot_depth = SLOT_DEPTH;
-	e->slot_depth_max = deepest < SLOT_DEPTH       ? SLOT_DEPTH
-			    : deepest > SLOT_DEPTH_MAX ? SLOT_DEPTH_MAX
-						       : (uint32_t)deepest;
+	e->tape = TAPE;
+	e->tape_max = deepest < TAPE ? TAPE : deepest > TAPE_MAX ? TAPE_MAX : (uint32_t)deepest;
 }
 
 static uint32_t slots_ahead(void)
@@ -108,7 +106,7 @@ static uint32_t slots_ahead(void)
 	return planes < SLOTS_AHEAD ? planes : SLOTS_AHEAD;
 }
 
-/* What slots may hold in empty magazines: the loaded one, those in hand, their local stacks. */
+/* What slots may hold in empty magazines: their tapes, and those in hand. */
 static void promise_slots(struct bma__engine *e)
 {
 	uint32_t has = atomic_load_explicit(&e->slot_mags, memory_order_relaxed), want, plane;
@@ -129,7 +127,7 @@ void bma__engine_set_marks(struct bma__engine *e)
 
 	slots = slots ? slots : 1;
 	if (!target)
-		target = (4 * (1 + e->slot_depth) * (uint64_t)e->capacity * slots) << boost;
+		target = (4 * (uint64_t)e->tape * e->capacity * slots) << boost;
 	low = e->attr_low ? e->attr_low * slots : target / 2;
 	mags = (bma__engine_mags(e, target) + nodes - 1) / nodes;
 	atomic_store_explicit(&e->target_mags, mags, memory_order_relaxed);

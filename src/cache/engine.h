@@ -36,8 +36,8 @@ struct bma__engine {
 	size_t bytes; /* of this struct with its depots */
 
 	/* Watermarks. [const] but for those marked atomic */
-	uint32_t slot_depth; /* full magazines that a slot keeps besides its loaded one, at first */
-	uint32_t slot_depth_max; /* and after it has grown */
+	uint32_t tape;	   /* magazines on a slot's tape at most, at first */
+	uint32_t tape_max; /* and after it has grown */
 	uint32_t attr_low;
 	size_t attr_reserve;
 	_Atomic uint32_t boost;	      /* doublings of the depot's stock */

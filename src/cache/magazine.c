@@ -6,8 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define SEGMENT_BYTES ((size_t)2 << 20)
-
 /*
  * @idle: magazines that nobody uses. @taken: ordinal of the next fresh one; @limit: fresh ones that
  * are mapped; taken <= limit. Ordinal o lies in segment segments[o / per segment]. Published by the
@@ -30,7 +28,7 @@ static _Atomic uint64_t mapped;
 
 static uint32_t per_segment(uint32_t class)
 {
-	return (uint32_t)(SEGMENT_BYTES / bma__mag_size(class));
+	return (uint32_t)(BMA__MAG_SEGMENT_SIZE / bma__mag_size(class)) - 1;
 }
 
 static uintptr_t fresh(uint32_t class)
@@ -38,7 +36,6 @@ static uintptr_t fresh(uint32_t class)
 	struct class *c = &classes[class];
 	uint32_t n = atomic_load_explicit(&c->taken, memory_order_relaxed);
 	uint32_t index;
-	uintptr_t base;
 
 	do {
 		if (n >= atomic_load_explicit(&c->limit, memory_order_acquire))
@@ -46,10 +43,8 @@ static uintptr_t fresh(uint32_t class)
 	} while (!atomic_compare_exchange_weak_explicit(&c->taken, &n, n + 1, memory_order_relaxed,
 							memory_order_relaxed));
 	index = (uint32_t)c->segments[n / per_segment(class)] * BMA__MAG_POSITIONS +
-		n % per_segment(class);
-	base = bma__mag_at(class, index);
-	*(uint32_t *)base = index;
-	return bma__mag_word(base, 0);
+		n % per_segment(class) + 1;
+	return bma__mag_word(bma__mag_at(class, index), 0);
 }
 
 uintptr_t bma__mag_new(uint32_t class)
@@ -69,19 +64,21 @@ static int map_segment(uint32_t class)
 {
 	struct class *c = &classes[class];
 	uint32_t n = atomic_load_explicit(&c->limit, memory_order_relaxed);
-	size_t links = bma__align_up(per_segment(class) * sizeof(struct bma__mag_meta), BMA_PAGE);
+	size_t links =
+		bma__align_up((per_segment(class) + 1) * sizeof(struct bma__mag_meta), BMA_PAGE);
 	struct bma__mag_segment *s = &bma__mag_segments[nsegments];
 	char *p;
 
 	if (nsegments == BMA__MAG_SEGMENTS)
 		return -ENOMEM;
-	p = bma__os.map(SEGMENT_BYTES + links);
+	p = bma__os_map_aligned(BMA__MAG_SEGMENT_SIZE + links, BMA__MAG_SEGMENT_SIZE);
 	if (!p)
 		return -ENOMEM;
+	*(uint32_t *)p = nsegments;
 	s->base = (uintptr_t)p;
-	s->meta = (struct bma__mag_meta *)(p + SEGMENT_BYTES);
+	s->meta = (struct bma__mag_meta *)(p + BMA__MAG_SEGMENT_SIZE);
 	c->segments[n / per_segment(class)] = (uint16_t)nsegments++;
-	atomic_fetch_add_explicit(&mapped, SEGMENT_BYTES + links, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mapped, BMA__MAG_SEGMENT_SIZE + links, memory_order_relaxed);
 	atomic_store_explicit(&c->limit, n + per_segment(class), memory_order_release);
 	return 0;
 }
@@ -128,45 +125,46 @@ void bma__mag_unpromise(uint32_t class, uint32_t n)
 }
 
 /*
- * A page goes back when all magazines in it are idle and in our hands: their links, which stay,
- * keep them on the list meanwhile. Magazines larger than a page do not exist.
+ * A page goes back when all magazines in it are idle and in our hands: their links, which stay, keep
+ * them on the list meanwhile. Magazines larger than a page do not exist. The first page of a segment, which
+ * holds its number, stays: its position 0 is never idle.
  */
 static void trim_class(uint32_t class)
 {
 	uint32_t per_page = (uint32_t)(BMA_PAGE / bma__mag_size(class));
-	uint32_t ordinals = atomic_load_explicit(&classes[class].taken, memory_order_relaxed);
-	uint32_t pages = ordinals / per_page + 1, head, index;
-	uint32_t page_of_segment = per_segment(class) / per_page;
-	size_t bytes = bma__align_up(BMA__MAG_SEGMENTS * sizeof(uint32_t) + pages, BMA_PAGE);
-	uint32_t *first_page;
-	uint8_t *idle;
+	uint32_t segments = atomic_load_explicit(&classes[class].taken, memory_order_relaxed) /
+				    per_segment(class) +
+			    1;
+	uint32_t pages = (uint32_t)(BMA__MAG_SEGMENT_SIZE / BMA_PAGE), head, index;
+	size_t bytes =
+		bma__align_up(BMA__MAG_SEGMENTS * sizeof(uint32_t) + segments * pages, BMA_PAGE);
+	uint32_t *ordinal; /* of a segment in its class */
+	uint8_t *idle;	   /* per page: magazines in it that are idle */
 
-	if (!ordinals)
-		return;
-	first_page = bma__os.map(bytes);
-	if (!first_page)
-		return;
-	idle = (uint8_t *)(first_page + BMA__MAG_SEGMENTS);
-	for (uint32_t i = 0; i * per_segment(class) < ordinals; i++)
-		first_page[classes[class].segments[i]] = i * page_of_segment;
 	head = bma__stack_take_all(&classes[class].idle);
-	for (index = head; index; index = bma__stack_next(index))
-		idle[first_page[index / BMA__MAG_POSITIONS] +
+	if (!head)
+		return;
+	ordinal = bma__os.map(bytes);
+	idle = (uint8_t *)(ordinal + BMA__MAG_SEGMENTS);
+	for (uint32_t i = 0; ordinal && i < segments; i++)
+		ordinal[classes[class].segments[i]] = i;
+	for (index = head; ordinal && index; index = bma__stack_next(index))
+		idle[ordinal[index / BMA__MAG_POSITIONS] * pages +
 		     index % BMA__MAG_POSITIONS / per_page]++;
-	for (uint32_t page = 0; page < pages; page++) {
-		uint32_t segment = classes[class].segments[page / page_of_segment];
-
-		if (idle[page] == per_page)
-			bma__os.advise((char *)bma__mag_segments[segment].base +
-					       page % page_of_segment * BMA_PAGE,
-				       BMA_PAGE, MADV_DONTNEED);
+	for (uint32_t i = 0; ordinal && i < segments * pages; i++) {
+		if (idle[i] == per_page)
+			bma__os.advise(
+				(char *)bma__mag_segments[classes[class].segments[i / pages]].base +
+					i % pages * BMA_PAGE,
+				BMA_PAGE, MADV_DONTNEED);
 	}
 	while (head) {
 		index = head;
 		head = bma__stack_next(index);
 		bma__stack_push_index(&classes[class].idle, index, 0);
 	}
-	bma__os.unmap(first_page, bytes);
+	if (ordinal)
+		bma__os.unmap(ordinal, bytes);
 }
 
 void bma__mag_trim(void)

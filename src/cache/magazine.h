@@ -3,17 +3,18 @@
  * Magazines: arrays of object pointers, the unit that moves between a CPU, the depot and a grace
  * period.
  *
- * A magazine is S = 32 << class bytes, aligned to S. Its first 16 bytes hold no element (the first
- * word holds the magazine's index while it is out of a stack); capacity is S/8 - 2. A *word* is the
+ * A magazine is S = 32 << class bytes, aligned to S. Its first 16 bytes hold no element but, while it is in
+ * a slot, the addresses of its neighbours on the tape (see slot.h); capacity is S/8 - 2. A *word* is the
  * address of its top element: low bits 8: empty, 16: one element, ...; the word 0 is "no magazine".
  *
  * Links and counts stand out of line, 8 bytes a magazine, so that a magazine can wait on a stack
  * without its own pages. Addresses and links are type-stable for the life of the process: a stale
  * read of a link gets some value, and the compare-and-exchange that would use it fails by its tag.
  *
- * Magazines come from segments of 2 MiB, each of one class; index = segment << 16 | position.
- * May-sleep code maps segments ahead of need (bma__mag_promise); any-context code takes fresh ones
- * by a compare and exchange on a counter below the mapped limit.
+ * Magazines come from segments of 2 MiB, aligned to that, each of one class; index = segment << 16 |
+ * position. Position 0 holds the segment's number, so that the index follows from the address. May-sleep
+ * code maps segments ahead of need (bma__mag_promise); any-context code takes fresh ones by a compare
+ * and exchange on a counter below the mapped limit.
  */
 #ifndef BMA_CACHE_MAGAZINE_H
 #define BMA_CACHE_MAGAZINE_H
@@ -24,6 +25,7 @@
 #define BMA__MAG_SIZE_MIN 32u
 #define BMA__MAG_SEGMENTS 65536u
 #define BMA__MAG_POSITIONS 65536u
+#define BMA__MAG_SEGMENT_SIZE ((uintptr_t)2 << 20)
 /* info = depth << COUNT_BITS | count */
 #define BMA__MAG_COUNT_BITS 9
 #define BMA__MAG_COUNT_MASK ((1u << BMA__MAG_COUNT_BITS) - 1)
@@ -75,6 +77,17 @@ static inline void **bma__mag_elements(uintptr_t base)
 	return (void **)(base + 16);
 }
 
+/* Neighbours on a tape: base addresses, 0 at the ends. Offsets are known to the sequences. */
+struct bma__mag_links {
+	_Atomic uintptr_t prev;
+	_Atomic uintptr_t next;
+};
+
+static inline struct bma__mag_links *bma__mag_links(uintptr_t base)
+{
+	return (struct bma__mag_links *)base;
+}
+
 static inline struct bma__mag_meta *bma__mag_meta(uint32_t index)
 {
 	return &bma__mag_segments[index / BMA__MAG_POSITIONS].meta[index % BMA__MAG_POSITIONS];
@@ -86,10 +99,13 @@ static inline uintptr_t bma__mag_at(uint32_t class, uint32_t index)
 	       (uintptr_t)(index % BMA__MAG_POSITIONS) * bma__mag_size(class);
 }
 
-/* Index of a magazine that is in hand. */
+/* Index of the magazine that @word points into. */
 static inline uint32_t bma__mag_index(uint32_t class, uintptr_t word)
 {
-	return *(const uint32_t *)bma__mag_base(class, word);
+	uintptr_t segment = word & ~(BMA__MAG_SEGMENT_SIZE - 1);
+
+	return *(const uint32_t *)segment * BMA__MAG_POSITIONS +
+	       (uint32_t)((word - segment) / bma__mag_size(class));
 }
 
 /*

@@ -6,6 +6,8 @@
 #define TRIES 8
 /* Guest slots looked at before a thread makes do with the depot. */
 #define GUEST_TRIES 4
+/* Places on a tape count from here, so that it can grow both ways. */
+#define PLACE_FIRST (1u << 22)
 
 /* A slot that this thread may work on: by index through sequences, or a guest slot that it owns. */
 struct view {
@@ -13,9 +15,6 @@ struct view {
 	uint32_t plane;
 	bool guest;
 };
-
-/* What a step on a local stack came to. */
-enum step { STEP_DONE, STEP_NONE, STEP_AGAIN };
 
 static bool open_guest(struct bma__engine *e, struct view *v)
 {
@@ -37,8 +36,7 @@ static bool open_guest(struct bma__engine *e, struct view *v)
 	return false;
 }
 
-/* False: the depot is all there is (frozen slot, no free guest slot, an engine that keeps no
- * slots). */
+/* False: the depot is all there is (frozen slot, no free guest slot, an engine that keeps no slots). */
 static bool open_view(struct bma__engine *e, struct view *v, unsigned int tries)
 {
 	v->guest = false;
@@ -64,171 +62,208 @@ static void close_view(struct view *v)
 	v->guest = false;
 }
 
-/* The one way in which the slow half changes a slot: @word from @old to @new, or nothing. */
-static bool commit(const struct view *v, void *word, uint64_t old, uint64_t new)
+static uintptr_t load_word(const struct view *v)
 {
-	_Atomic uint64_t *w = word;
+	return atomic_load_explicit(&v->slot->loaded, memory_order_relaxed);
+}
 
-	if (!v->guest)
-		return bma__rseq_load_cbne_check_cbne_load_cbne_store(
-			bma__cpu.index, v->plane, &v->slot->freeze, word, old, new);
-	if (atomic_load_explicit(w, memory_order_relaxed) != old)
-		return false;
-	atomic_store_explicit(w, new, memory_order_relaxed);
+static void store_word(const struct view *v, uintptr_t word)
+{
+	atomic_store_explicit(&v->slot->loaded, word, memory_order_relaxed);
+}
+
+static uintptr_t load_link(const _Atomic uintptr_t *link)
+{
+	return atomic_load_explicit(link, memory_order_relaxed);
+}
+
+static void store_link(_Atomic uintptr_t *link, uintptr_t base)
+{
+	atomic_store_explicit(link, base, memory_order_relaxed);
+}
+
+/* The hot calls with a step along the tape, in a guest slot; compare rseq.h. */
+static void *guest_pop(struct bma__engine *e, const struct view *v)
+{
+	uintptr_t word = load_word(v), prev;
+
+	if (!(word & e->head.mask)) {
+		prev = word ? load_link(&bma__mag_links(word - 8)->prev) : 0;
+		if (!prev)
+			return NULL;
+		store_link(&bma__mag_links(prev)->next, word - 8);
+		word = bma__mag_word(prev, e->capacity);
+	}
+	store_word(v, word - 8);
+	return *(void **)word;
+}
+
+static bool guest_push(struct bma__engine *e, const struct view *v, void *obj)
+{
+	uintptr_t word = load_word(v) + 8, base, next;
+
+	if (!(word & e->head.mask)) {
+		base = word - bma__mag_size(e->class);
+		next = word == 8 ? 0 : load_link(&bma__mag_links(base)->next);
+		if (!next)
+			return false;
+		store_link(&bma__mag_links(next)->prev, base);
+		word = bma__mag_word(next, 1);
+	}
+	*(void **)word = obj;
+	store_word(v, word);
 	return true;
 }
 
-static uintptr_t load_word(const _Atomic uintptr_t *word)
+static void *pop(struct bma__engine *e, const struct view *v)
 {
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
-
-static void *pop_loaded(struct bma__engine *e, const struct view *v)
-{
-	uintptr_t word;
-
 #if BMA__RSEQ_BUILT
 	if (!v->guest) {
 		void *obj;
 
-		BMA__POP(&e->head, BMA__SLOT_LOADED, obj, slow);
+		BMA__STEP_POP(&e->head, obj, slow);
 		return obj;
 slow:
 		bma__rseq_clear();
 		return NULL;
 	}
 #endif
-	word = load_word(&v->slot->loaded);
-	if (!(word & e->head.mask))
-		return NULL;
-	atomic_store_explicit(&v->slot->loaded, word - 8, memory_order_relaxed);
-	return *(void **)word;
+	return guest_pop(e, v);
 }
 
-static bool push_loaded(struct bma__engine *e, const struct view *v, void *obj)
+static bool push(struct bma__engine *e, const struct view *v, void *obj)
 {
-	uintptr_t word;
-
 #if BMA__RSEQ_BUILT
 	if (!v->guest) {
-		BMA__PUSH(&e->head, BMA__SLOT_LOADED, obj, slow);
+		BMA__STEP_PUSH(&e->head, obj, slow);
 		return true;
 slow:
 		bma__rseq_clear();
 		return false;
 	}
 #endif
-	word = load_word(&v->slot->loaded) + 8;
-	if (!(word & e->head.mask))
-		return false;
-	*(void **)word = obj;
-	atomic_store_explicit(&v->slot->loaded, word, memory_order_relaxed);
+	return guest_push(e, v, obj);
+}
+
+/* The loaded word from @old to @new, if the tape is still that of generation @gen; or nothing. */
+static bool change(const struct view *v, uint32_t gen, uintptr_t old, uintptr_t new)
+{
+	if (!v->guest)
+		return bma__rseq_change(bma__cpu.index, v->plane, v->slot, gen, old, new);
+	bma__assert(load_word(v) == old);
+	store_word(v, new);
 	return true;
 }
 
-static uint32_t limit_of(const struct bma__engine *e, const struct view *v)
+static uint32_t limit_of(const struct bma__engine *e, const struct bma__slot *s)
 {
-	uint32_t depth = atomic_load_explicit(&v->slot->depth, memory_order_relaxed);
+	uint32_t limit = atomic_load_explicit(&s->limit, memory_order_relaxed);
 
-	return depth ? depth : e->slot_depth;
+	return limit ? limit : e->tape;
 }
 
-/* Take the top of a local stack in hand. */
-static enum step local_pop(struct bma__engine *e, const struct view *v, _Atomic uint64_t *stack,
-			   uintptr_t *word)
+static uint32_t place_of(const struct bma__engine *e, uintptr_t word)
 {
-	uint64_t head = atomic_load_explicit(stack, memory_order_relaxed);
-	uint32_t index = (uint32_t)head;
+	struct bma__mag_meta *meta = bma__mag_meta(bma__mag_index(e->class, word));
 
-	if (!index)
-		return STEP_NONE;
-	if (!commit(v, stack, head, ((head >> 32) + 1) << 32 | bma__stack_next(index)))
-		return STEP_AGAIN;
-	*word = bma__stack_word(e->class, index);
-	return STEP_DONE;
+	return atomic_load_explicit(&meta->info, memory_order_relaxed) >> BMA__MAG_COUNT_BITS;
 }
 
-/* Put a magazine in hand on a local stack, if there is room. */
-static enum step local_push(struct bma__engine *e, const struct view *v, _Atomic uint64_t *stack,
-			    uintptr_t word)
+static void set_place(const struct bma__engine *e, uintptr_t word, uint32_t place)
 {
-	uint64_t head = atomic_load_explicit(stack, memory_order_relaxed);
-	uint32_t index = bma__mag_index(e->class, word), below = (uint32_t)head, depth = 0;
-	struct bma__mag_meta *meta = bma__mag_meta(index);
+	struct bma__mag_meta *meta = bma__mag_meta(bma__mag_index(e->class, word));
 
-	if (below)
-		depth = atomic_load_explicit(&bma__mag_meta(below)->info, memory_order_relaxed) >>
-			BMA__MAG_COUNT_BITS;
-	if (depth >= limit_of(e, v))
-		return STEP_NONE;
-	atomic_store_explicit(&meta->next, below, memory_order_relaxed);
-	atomic_store_explicit(&meta->info,
-			      (depth + 1) << BMA__MAG_COUNT_BITS | bma__mag_count(e->class, word),
-			      memory_order_relaxed);
-	if (!commit(v, stack, head, ((head >> 32) + 1) << 32 | index))
-		return STEP_AGAIN;
-	return STEP_DONE;
+	atomic_store_explicit(&meta->info, place << BMA__MAG_COUNT_BITS, memory_order_relaxed);
+}
+
+/* Whether the tape may grow by one; @end: the place of the end that the loaded one is not at. */
+static bool has_room(const struct bma__engine *e, const struct view *v, uint32_t place,
+		     const _Atomic uint32_t *end)
+{
+	uint32_t other = atomic_load_explicit(end, memory_order_relaxed);
+	uint32_t length = (place > other ? place - other : other - place) + 1;
+
+	return length < limit_of(e, v->slot);
 }
 
 /*
- * Full magazines went to the depot from this slot and now one comes back: the slot is too small for
- * what its users do. One-way traffic (objects that die on another CPU) never grows a slot.
+ * Full magazines went to the depot from this slot and now one comes back: the tape is too short for what
+ * its users do. One-way traffic (objects that die on another CPU) never makes it longer.
  */
-static void note_depot_get(struct bma__engine *e, const struct view *v)
+static void adapt(struct bma__engine *e, const struct view *v)
 {
-	uint32_t depth = limit_of(e, v);
+	uint32_t limit = limit_of(e, v->slot), longer = limit * 2;
 
 	if (!atomic_load_explicit(&v->slot->put_last, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&v->slot->put_last, 0, memory_order_relaxed);
-	depth *= 2;
-	if (depth > e->slot_depth_max)
-		depth = e->slot_depth_max;
-	if (depth == limit_of(e, v))
+	if (longer > e->tape_max)
+		longer = e->tape_max;
+	if (longer <= limit)
 		return;
-	atomic_store_explicit(&v->slot->depth, (uint16_t)depth, memory_order_relaxed);
+	atomic_store_explicit(&v->slot->limit, (uint16_t)longer, memory_order_relaxed);
 	bma__worker_kick(e); /* to map magazines ahead for it */
 }
 
-/* Put a magazine in hand where it serves next: this slot, if @v is open and has room, or the depot.
- */
-static void put_aside(struct bma__engine *e, const struct view *v, uintptr_t word)
+/* A magazine in hand to the depot. */
+static void put_aside(struct bma__engine *e, uintptr_t word)
 {
-	bool full = bma__mag_count(e->class, word) != 0;
-
-	if (v && local_push(e, v, full ? &v->slot->full : &v->slot->empty, word) == STEP_DONE)
-		return;
-	if (!full) {
+	if (bma__mag_count(e->class, word))
+		bma__depot_put(e, word);
+	else
 		bma__depot_put_empty(e, word);
-		return;
-	}
-	if (v)
-		atomic_store_explicit(&v->slot->put_last, 1, memory_order_relaxed);
-	bma__depot_put(e, word);
 }
 
 /*
- * Make a magazine in hand, with elements, the loaded one of the slot that the thread is on now.
- * What it replaces is in hand in turn, and empty or full.
+ * At the left end, the loaded magazine @old empty or none: make @word, in hand and with elements, the loaded
+ * one. False: something changed meanwhile, and @word is still in hand.
  */
-static void install(struct bma__engine *e, struct view *v, uintptr_t word)
+static bool extend_left(struct bma__engine *e, const struct view *v, uint32_t gen, uintptr_t old,
+			uintptr_t word)
 {
-	for (unsigned int tries = 0; tries < TRIES; tries++) {
-		uintptr_t old = load_word(&v->slot->loaded);
+	struct bma__mag_links *links = bma__mag_links(bma__mag_base(e->class, word));
+	uint32_t place = old ? place_of(e, old) : PLACE_FIRST;
+	bool grow = old && has_room(e, v, place, &v->slot->right);
 
-		if (old & e->head.mask)
-			break; /* others on this CPU have filled it meanwhile */
-		if (commit(v, &v->slot->loaded, old, word)) {
-			if (old)
-				put_aside(e, v, old);
-			return;
-		}
-		if (!v->guest && !open_view(e, v, 0)) {
-			put_aside(e, NULL, word);
-			return;
-		}
+	place -= grow;
+	store_link(&links->prev, 0);
+	store_link(&links->next, grow  ? old - 8
+				 : old ? load_link(&bma__mag_links(old - 8)->next)
+				       : 0);
+	set_place(e, word, place);
+	if (!change(v, gen, old, word))
+		return false;
+	atomic_store_explicit(&v->slot->left, place, memory_order_relaxed);
+	if (!old)
+		atomic_store_explicit(&v->slot->right, place, memory_order_relaxed);
+	else if (!grow)
+		bma__depot_put_empty(e, old);
+	return true;
+}
+
+/* At the right end, @old full or none: make @word, in hand with one element, the loaded one. */
+static bool extend_right(struct bma__engine *e, const struct view *v, uint32_t gen, uintptr_t old,
+			 uintptr_t word)
+{
+	struct bma__mag_links *links = bma__mag_links(bma__mag_base(e->class, word));
+	uintptr_t base = old ? bma__mag_base(e->class, old) : 0;
+	uint32_t place = old ? place_of(e, old) : PLACE_FIRST;
+	bool grow = old && has_room(e, v, place, &v->slot->left);
+
+	place += grow;
+	store_link(&links->prev, grow ? base : old ? load_link(&bma__mag_links(base)->prev) : 0);
+	store_link(&links->next, 0);
+	set_place(e, word, place);
+	if (!change(v, gen, old, word))
+		return false;
+	atomic_store_explicit(&v->slot->right, place, memory_order_relaxed);
+	if (!old)
+		atomic_store_explicit(&v->slot->left, place, memory_order_relaxed);
+	if (old && !grow) {
+		atomic_store_explicit(&v->slot->put_last, 1, memory_order_relaxed);
+		bma__depot_put(e, old);
 	}
-	put_aside(e, v, word);
+	return true;
 }
 
 static void *take_top(uintptr_t *word)
@@ -239,114 +274,118 @@ static void *take_top(uintptr_t *word)
 	return obj;
 }
 
-/* With no slot to use: one object out of the depot. */
-static void *alloc_from_depot(struct bma__engine *e)
+/* One object out of a magazine in hand; the rest goes to the depot. */
+static void *take_and_put(struct bma__engine *e, uintptr_t word)
 {
-	uintptr_t word = bma__depot_get(e);
-	void *obj;
+	void *obj = take_top(&word);
 
-	if (!word)
-		return NULL;
-	obj = take_top(&word);
-	put_aside(e, NULL, word);
+	put_aside(e, word);
 	return obj;
 }
 
-static void *alloc_ticketed(struct bma__engine *e)
+/* Is the slot at the left end of its tape with nothing left, at this moment? */
+static bool at_left_end(const struct bma__engine *e, uintptr_t word)
+{
+	return !(word & e->head.mask) && (!word || !load_link(&bma__mag_links(word - 8)->prev));
+}
+
+static bool at_right_end(const struct bma__engine *e, uintptr_t word)
+{
+	return !((word + 8) & e->head.mask) &&
+	       (!word || !load_link(&bma__mag_links(bma__mag_base(e->class, word))->next));
+}
+
+/*
+ * Slot and depot are empty, but a thread that is aborted all the time (single-stepped, say) has its objects
+ * in a guest slot.
+ */
+static void *alloc_from_guest(struct bma__engine *e)
+{
+	struct view v;
+	void *obj;
+
+	if (bma__plane_next(e, bma__cpu.slots) == e->planes || !open_guest(e, &v))
+		return NULL;
+	obj = guest_pop(e, &v);
+	close_view(&v);
+	return obj;
+}
+
+/* @word: a magazine with elements in hand, or 0 to get one from the depot when it is needed. */
+static void *alloc_ticketed(struct bma__engine *e, uintptr_t word)
 {
 	struct view v;
 
 	for (unsigned int tries = 0; open_view(e, &v, tries); tries++) {
-		uintptr_t word = 0;
-		enum step step;
-		void *obj = pop_loaded(e, &v);
+		uint32_t gen = atomic_load_explicit(&v.slot->gen, memory_order_relaxed);
+		uintptr_t old = load_word(&v);
+		void *obj;
 
-		if (obj) {
+		if (!at_left_end(e, old)) {
+			obj = word ? NULL : pop(e, &v);
 			close_view(&v);
-			return obj;
-		}
-		if (load_word(&v.slot->loaded) & e->head.mask)
-			continue; /* aborted, not empty */
-		step = local_pop(e, &v, &v.slot->full, &word);
-		if (step == STEP_AGAIN)
+			if (obj)
+				return obj;
+			if (word)
+				break; /* others on this CPU have filled it meanwhile */
 			continue;
-		if (step == STEP_NONE) {
+		}
+		if (!word) {
 			word = bma__depot_get(e);
 			if (!word) {
 				close_view(&v);
-				return NULL;
+				return alloc_from_guest(e);
 			}
-			note_depot_get(e, &v);
+			adapt(e, &v);
 		}
-		obj = take_top(&word);
-		if (word & e->head.mask)
-			install(e, &v, word);
-		else
-			put_aside(e, &v, word);
-		close_view(&v);
-		return obj;
-	}
-	return alloc_from_depot(e);
-}
-
-/* Pop or push without taking a magazine in hand, hence without a ticket: what guests mostly do. */
-static void *try_alloc(struct bma__engine *e)
-{
-	struct view v;
-	void *obj = NULL;
-
-	if (open_view(e, &v, 0)) {
-		obj = pop_loaded(e, &v);
+		if (bma__mag_count(e->class, word) == 1) {
+			close_view(&v);
+			break;
+		}
+		obj = *(void **)word;
+		if (extend_left(e, &v, gen, old, word - 8)) {
+			close_view(&v);
+			return obj;
+		}
 		close_view(&v);
 	}
-	return obj;
-}
-
-static bool try_free(struct bma__engine *e, void *obj)
-{
-	struct view v;
-	bool done = false;
-
-	if (open_view(e, &v, 0)) {
-		done = push_loaded(e, &v, obj);
-		close_view(&v);
-	}
-	return done;
-}
-
-void *bma__slot_alloc(struct bma__engine *e)
-{
-	void *obj = try_alloc(e);
-	struct bma__ticket ticket;
-
-	if (obj)
-		return obj;
-	ticket = bma__ticket_open(e);
-	obj = alloc_ticketed(e);
-	bma__ticket_close(&ticket);
-	return obj;
+	if (!word)
+		word = bma__depot_get(e);
+	return word ? take_and_put(e, word) : NULL;
 }
 
 void *bma__slot_alloc_from(struct bma__engine *e, uintptr_t word)
 {
 	struct bma__ticket ticket = bma__ticket_open(e);
-	void *obj = take_top(&word);
-	struct view v;
+	void *obj = alloc_ticketed(e, word);
 
-	if (!(word & e->head.mask) || !open_view(e, &v, 0)) {
-		put_aside(e, NULL, word);
-	} else {
-		install(e, &v, word);
-		close_view(&v);
-	}
 	bma__ticket_close(&ticket);
 	return obj;
 }
 
-/* With no slot to use: into a magazine of the depot that has room, or a fresh one. */
-static void free_to_depot(struct bma__engine *e, void *obj)
+void *bma__slot_alloc(struct bma__engine *e)
 {
-	uintptr_t word = e->capacity == 1 ? 0 : bma__depot_get(e), other;
+	struct bma__ticket ticket;
+	struct view v;
+	void *obj = NULL;
+
+	/* A step takes nothing in hand, so it needs no ticket. */
+	if (bma__likely(open_view(e, &v, 0))) {
+		obj = pop(e, &v);
+		close_view(&v);
+	}
+	if (bma__likely(obj))
+		return obj;
+	ticket = bma__ticket_open(e);
+	obj = alloc_ticketed(e, 0);
+	bma__ticket_close(&ticket);
+	return obj;
+}
+
+/* With no slot to use: into a magazine of the depot that has room, or into @spare or another empty one. */
+static void free_to_depot(struct bma__engine *e, void *obj, uintptr_t spare)
+{
+	uintptr_t word = spare || e->capacity == 1 ? spare : bma__depot_get(e), other;
 
 	if (!word || !((word + 8) & e->head.mask)) {
 		other = bma__depot_get_empty(e);
@@ -363,64 +402,54 @@ static void free_to_depot(struct bma__engine *e, void *obj)
 	bma__depot_put(e, word);
 }
 
-/* An empty magazine in hand, from here or the depot; 0: there is none. */
-static enum step find_empty(struct bma__engine *e, const struct view *v, uintptr_t *word)
-{
-	enum step step = local_pop(e, v, &v->slot->empty, word);
-
-	if (step != STEP_NONE)
-		return step;
-	*word = bma__depot_get_empty(e);
-	return *word ? STEP_DONE : STEP_NONE;
-}
-
 static void free_ticketed(struct bma__engine *e, void *obj)
 {
 	uintptr_t spare = 0; /* empty magazine in hand */
 	struct view v;
 
 	for (unsigned int tries = 0; open_view(e, &v, tries); tries++) {
-		uintptr_t old;
+		uint32_t gen = atomic_load_explicit(&v.slot->gen, memory_order_relaxed);
+		uintptr_t old = load_word(&v);
+		bool done;
 
-		if (push_loaded(e, &v, obj)) {
-			if (spare)
-				put_aside(e, &v, spare);
+		if (!at_right_end(e, old)) {
+			done = push(e, &v, obj);
 			close_view(&v);
+			if (!done)
+				continue;
+			if (spare)
+				bma__depot_put_empty(e, spare);
 			return;
 		}
-		old = load_word(&v.slot->loaded);
-		if ((old + 8) & e->head.mask) {
-			close_view(&v);
-			continue; /* aborted, not full */
-		}
-		if (!spare && find_empty(e, &v, &spare) == STEP_NONE) {
+		if (!spare)
+			spare = bma__depot_get_empty(e);
+		if (!spare) {
 			close_view(&v);
 			bma__park(e, obj);
 			return;
 		}
-		if (spare) {
-			*(void **)(spare + 8) = obj;
-			if (commit(&v, &v.slot->loaded, old, spare + 8)) {
-				if (old)
-					put_aside(e, &v, old);
-				close_view(&v);
-				return;
-			}
-		}
+		*(void **)(spare + 8) = obj;
+		done = extend_right(e, &v, gen, old, spare + 8);
 		close_view(&v);
+		if (done)
+			return;
 	}
-	if (spare)
-		bma__depot_put_empty(e, spare);
-	free_to_depot(e, obj);
+	free_to_depot(e, obj, spare);
 }
 
 void bma__slot_free(struct bma__engine *e, void *obj)
 {
 	struct bma__ticket ticket;
+	struct view v;
+	bool done = false;
 
-	if (try_free(e, obj))
+	if (bma__likely(open_view(e, &v, 0))) {
+		done = push(e, &v, obj);
+		close_view(&v);
+	}
+	if (bma__likely(done))
 		return;
-	/* Once in a magazine's worth of frees there is time to look at what is given back. */
+	/* Once in a tape's worth of frees there is time to look at what is given back. */
 	bma__engine_slab(e, obj, "bma_cache_free");
 	ticket = bma__ticket_open(e);
 	free_ticketed(e, obj);
@@ -429,7 +458,17 @@ void bma__slot_free(struct bma__engine *e, void *obj)
 
 uint64_t bma__slot_high(const struct bma__engine *e, uint32_t plane)
 {
-	struct view v = {.slot = bma__slot_at(e, plane), .plane = plane};
+	return e->capacity == 1 ? 0 : (uint64_t)limit_of(e, bma__slot_at(e, plane)) * e->capacity;
+}
 
-	return e->capacity == 1 ? 0 : (1 + (uint64_t)limit_of(e, &v)) * e->capacity;
+uint64_t bma__slot_count(const struct bma__engine *e, uint32_t plane)
+{
+	uintptr_t word = load_link(&bma__slot_at(e, plane)->loaded), base;
+	uint64_t n = bma__mag_count(e->class, word);
+	uint32_t most = limit_of(e, bma__slot_at(e, plane));
+
+	base = word ? load_link(&bma__mag_links(bma__mag_base(e->class, word))->prev) : 0;
+	for (; base && most--; base = load_link(&bma__mag_links(base)->prev))
+		n += e->capacity;
+	return n;
 }

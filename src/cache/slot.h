@@ -2,27 +2,34 @@
 /*
  * Slots: the per-CPU place of an engine, and the slow halves of alloc and free.
  *
- * Words of a slot:
- *   loaded  magazine that the hot calls push to and pop from
- *   limbo   magazine of objects that wait for a grace period
- *   full    local stack of magazines with elements, linked as in the depot: {tag, index}
- *   empty   local stack of empty ones
- * Everything in a slot of an index is changed by restartable sequences only, one store each; a
- * guest slot by whoever holds its owner word.
+ * The tape. A slot holds magazines side by side, linked by prev and next in their headers; the word
+ * "loaded" points into one of them. All to its left (prev) are full, all to its right (next) are empty:
  *
- * Invariant: a magazine is in exactly one place: a word or local stack of one slot, a depot's
- * stack, the idle ones of its class, a sealed stack, or in the hand of one thread. A thread takes
- * one out by a sequence that commits only if the word is still what it saw; from then on it is in
- * hand, wherever the thread is moved; it goes back into whichever slot the thread finds itself on,
- * or into the depot. No step needs two words to change together. ABA: loaded cannot return to a
- * value seen within one sequence (whoever changes it in between aborts the sequence); the local
- * stacks carry a tag, because there the value is read before the sequence. loaded is read before it
- * too: a value that came back meanwhile means the same magazine with the same count, and it is
- * taken out whole, so nothing else about it matters.
+ *	full <- full <- LOADED -> empty -> empty
  *
- * Freeze: a remote drain sets freeze and fences; from then on no sequence of the slow half commits
- * here (they test it inside), and whoever finds it set uses the depot instead. Never waits: the
- * drainer may be the very thread that was interrupted.
+ * A pop that finds the loaded one empty steps left, a push that finds it full steps right: again one store
+ * to the one word, within one sequence (BMA__STEP_POP, BMA__STEP_PUSH), which also sets the link by which
+ * one comes back. So a slot of many magazines changes by one commit, nothing is in anybody's hand meanwhile,
+ * and the capacity of a slot is the length of its tape.
+ *
+ * Only at an end of the tape something else happens: a pop at the left end brings a full magazine from the
+ * depot, a push at the right end an empty one. The new one is linked in front of the loaded one (the tape
+ * grows), or in its place if the tape is as long as it may be; then the loaded one is in hand and goes to the
+ * depot. That is one bma__rseq_change() of the word, under the slot's generation.
+ *
+ * Invariant: a magazine is in exactly one place: one tape, a depot's stack, the idle ones of its class, a
+ * sealed stack, or the hand of one thread. Left of loaded all are full, right of it all are empty.
+ * Why a generation: the change is worked out before its sequence, from the word and a link; a handler may
+ * move magazines through the depot and come back to the same word. Every change counts, so then it fails.
+ * Steps need no generation: they read what they use inside their sequence.
+ *
+ * Everything in a slot of an index is changed by restartable sequences only; a guest slot by whoever holds
+ * its owner word. left, right, limit and put_last are hints: a lost update costs a magazine's way to the
+ * depot and back.
+ *
+ * Freeze: a remote drain sets freeze and fences; from then on no change commits here (it is tested inside),
+ * and whoever finds it set uses the depot instead. Never waits: the drainer may be the very thread that was
+ * interrupted.
  */
 #ifndef BMA_CACHE_SLOT_H
 #define BMA_CACHE_SLOT_H
@@ -32,21 +39,23 @@
 
 struct bma__slot {
 	_Atomic uintptr_t loaded;
-	_Atomic uintptr_t limbo;
-	_Atomic uint64_t full;
-	_Atomic uint64_t empty;
+	_Atomic uintptr_t limbo; /* magazine of objects that wait for a grace period */
 	_Atomic uint32_t freeze;
-	_Atomic uint16_t
-		depth; /* most magazines on each local stack; 0: the engine's initial value */
-	_Atomic uint16_t put_last; /* the last full magazine that went between here and the depot
-				      went there */
+	_Atomic uint32_t gen;	      /* changes of the tape */
+	_Atomic uint32_t left, right; /* places of the tape's ends, as in bma__mag_meta.info */
 	_Atomic uint32_t opened[2], closed[2]; /* tickets, see ticket.h */
-	_Atomic uintptr_t owner;	       /* guest slots: thread that works here, 0: nobody */
+	_Atomic uint16_t limit; /* magazines on the tape at most; 0: the engine's initial value */
+	_Atomic uint16_t
+		put_last;	 /* the last full magazine between here and the depot went there */
+	_Atomic uintptr_t owner; /* guest slots: thread that works here, 0: nobody */
 };
 
 _Static_assert(sizeof(struct bma__slot) == BMA_CACHELINE, "a slot is a cache line");
 _Static_assert(offsetof(struct bma__slot, loaded) == BMA__SLOT_LOADED, "frozen");
 _Static_assert(offsetof(struct bma__slot, limbo) == BMA__SLOT_LIMBO, "frozen");
+_Static_assert(offsetof(struct bma__slot, loaded) == BMA__RSEQ_LOADED, "known to assembly");
+_Static_assert(offsetof(struct bma__slot, freeze) == BMA__RSEQ_FREEZE, "known to assembly");
+_Static_assert(offsetof(struct bma__slot, gen) == BMA__RSEQ_GEN, "known to assembly");
 
 static inline struct bma__slot *bma__slot_at(const struct bma__engine *e, uint32_t plane)
 {
@@ -57,10 +66,11 @@ static inline struct bma__slot *bma__slot_at(const struct bma__engine *e, uint32
 void *bma__slot_alloc(struct bma__engine *e);
 /* Give an object back. Any context. */
 void bma__slot_free(struct bma__engine *e, void *obj);
-/* Take one object out of a magazine in hand and put the magazine where it serves next. Any context.
- */
+/* Take one object out of a magazine in hand and put the magazine where it serves next. Any context. */
 void *bma__slot_alloc_from(struct bma__engine *e, uintptr_t word);
 /* Most objects that the slot of @plane keeps. */
 uint64_t bma__slot_high(const struct bma__engine *e, uint32_t plane);
+/* Objects on the tape of a slot: a snapshot, right when nobody changes it. */
+uint64_t bma__slot_count(const struct bma__engine *e, uint32_t plane);
 
 #endif /* BMA_CACHE_SLOT_H */

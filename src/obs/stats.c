@@ -54,20 +54,6 @@ static uint64_t on_depot(const struct bma__mag_stack *stack)
 	return on_stack((uint32_t)head, bma__stack_depth(stack));
 }
 
-static uint64_t in_slot(const struct bma__engine *e, const struct bma__slot *s)
-{
-	uint64_t head = atomic_load_explicit(&s->full, memory_order_acquire);
-	uint32_t index = (uint32_t)head;
-	uint64_t n =
-		bma__mag_count(e->class, atomic_load_explicit(&s->loaded, memory_order_relaxed));
-
-	if (index)
-		n += on_stack(index, atomic_load_explicit(&bma__mag_meta(index)->info,
-							  memory_order_relaxed) >>
-					     BMA__MAG_COUNT_BITS);
-	return n;
-}
-
 static void slots_and_depot(struct bma__engine *e, struct bma_cache_stats *s)
 {
 	uint32_t plane;
@@ -77,7 +63,7 @@ static void slots_and_depot(struct bma__engine *e, struct bma_cache_stats *s)
 
 		s->slots_used++;
 		s->slot_high = high > s->slot_high ? high : s->slot_high;
-		s->cached += in_slot(e, bma__slot_at(e, plane));
+		s->cached += bma__slot_count(e, plane);
 	}
 	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
 		struct bma__depot *d = &e->depot[node];

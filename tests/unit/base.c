@@ -123,12 +123,21 @@ Test(cpu, no_fence_means_guests)
 	cr_assert_eq(bma__cpu.mode, BMA_MODE_GUEST);
 }
 
-/* The sequence changes the word if and only if index, freeze and old value are as said. */
-Test(rseq, store_only_if_all_holds)
+/* A slot as the sequence knows it. */
+struct slot {
+	uint64_t loaded, unused;
+	uint32_t freeze, gen;
+};
+
+static bool change(struct slot *s, uint32_t index, uint32_t gen, uint64_t old, uint64_t new)
 {
-	_Atomic uint32_t freeze = 0;
-	uint64_t word = 5;
-	uint32_t index;
+	return bma__rseq_change(bma__cpu.index, index, s, gen, old, new);
+}
+
+/* The sequence changes the slot if and only if index, freeze, generation and old value are as said. */
+Test(rseq, change_only_if_all_holds)
+{
+	struct slot s = {.loaded = 5, .gen = 7};
 
 	bma__env_parse(NULL);
 	bma__cpu_init();
@@ -136,25 +145,21 @@ Test(rseq, store_only_if_all_holds)
 		return;
 	for (int done = 0, tries = 0; !done; tries++) {
 		cr_assert_lt(tries, 1000);
-		index = bma__rseq_read(bma__cpu.index);
-		done = bma__rseq_load_cbne_check_cbne_load_cbne_store(bma__cpu.index, index,
-								      &freeze, &word, 5, 6);
+		done = change(&s, bma__rseq_read(bma__cpu.index), 7, 5, 6);
 	}
-	cr_assert_eq(word, 6);
+	cr_assert_eq(s.loaded, 6);
+	cr_assert_eq(s.gen, 8);
 	for (int i = 0; i < 1000; i++) {
-		index = bma__rseq_read(bma__cpu.index);
-		cr_assert(!bma__rseq_load_cbne_check_cbne_load_cbne_store(bma__cpu.index, index,
-									  &freeze, &word, 5, 7));
-		cr_assert(!bma__rseq_load_cbne_check_cbne_load_cbne_store(
-			bma__cpu.index, index + 1000, &freeze, &word, 6, 7));
+		uint32_t index = bma__rseq_read(bma__cpu.index);
+
+		cr_assert(!change(&s, index, 8, 5, 7), "another value");
+		cr_assert(!change(&s, index, 7, 6, 7), "another generation");
+		cr_assert(!change(&s, index + 1000, 8, 6, 7), "another index");
 	}
-	freeze = 1;
-	for (int i = 0; i < 1000; i++) {
-		index = bma__rseq_read(bma__cpu.index);
-		cr_assert(!bma__rseq_load_cbne_check_cbne_load_cbne_store(bma__cpu.index, index,
-									  &freeze, &word, 6, 7));
-	}
-	cr_assert_eq(word, 6);
+	s.freeze = 1;
+	for (int i = 0; i < 1000; i++)
+		cr_assert(!change(&s, bma__rseq_read(bma__cpu.index), 8, 6, 7), "frozen");
+	cr_assert_eq(s.loaded, 6);
 	cr_assert_eq(*(uint64_t *)(bma__rseq_area() + BMA__RSEQ_CS), 0,
 		     "no descriptor stays behind");
 }

@@ -30,14 +30,16 @@
 	"ldr %[u], [%[c]]\n\t"                                                                     \
 	"add %[t], %[u], %[t], lsl %[shift]\n\t"
 
-#define BMA__RSEQ_END                                                                              \
+/* @label: where an aborted sequence goes. */
+#define BMA__RSEQ_END_AT(label)                                                                    \
 	"2:\n\t"                                                                                   \
 	"str xzr, [%[rseq], #8]\n\t"                                                               \
 	".pushsection __rseq_failure, \"ax\"\n\t"                                                  \
 	".word 0xd428bc00\n"                                                                       \
 	"4:\n\t"                                                                                   \
-	"b %l[slow]\n\t"                                                                           \
+	"b %l[" label "]\n\t"                                                                      \
 	".popsection\n\t"
+#define BMA__RSEQ_END BMA__RSEQ_END_AT("slow")
 
 #define BMA__RSEQ_AREA ((uintptr_t)__builtin_thread_pointer() + (uintptr_t)__rseq_offset)
 

@@ -30,15 +30,17 @@
 	"shlq %[shift], %[t]\n\t"                                                                  \
 	"addq (%[c]), %[t]\n\t"
 
-#define BMA__RSEQ_END                                                                              \
+/* @label: where an aborted sequence goes. */
+#define BMA__RSEQ_END_AT(label)                                                                    \
 	"2:\n\t"                                                                                   \
 	"movq $0, %%fs:8(%[rseq])\n\t"                                                             \
 	".pushsection __rseq_failure, \"ax\"\n\t"                                                  \
 	".byte 0x0f, 0xb9, 0x3d\n\t"                                                               \
 	".long 0x53053053\n"                                                                       \
 	"4:\n\t"                                                                                   \
-	"jmp %l[slow]\n\t"                                                                         \
+	"jmp %l[" label "]\n\t"                                                                    \
 	".popsection\n\t"
+#define BMA__RSEQ_END BMA__RSEQ_END_AT("slow")
 
 #define BMA__POP(cache, field, obj, slow)                                                          \
 	do {                                                                                       \
