@@ -57,8 +57,8 @@ struct bma_stats {
 /**
  * struct bma_cache_stats - One cache. Objects, unless another unit is named.
  *
- * The ledger: live + cached + limbo + parked + reserved + slab_free = carved, exact when no call is
- * in progress; otherwise an object that is on its way may be missing from its line and shows as
+ * The ledger: live + cached + limbo + parked + reserved + slab_free = carved, exact when no call of
+ * the program is in progress (passes of the worker are waited for); otherwise an object that is on its way may be missing from its line and shows as
  * live.
  *
  * @object_size: bytes asked for; @stride: bytes an object takes in its slab.

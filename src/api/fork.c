@@ -74,6 +74,8 @@ static void forget_threads(struct bma__engine *e)
 	uint32_t plane;
 
 	atomic_store_explicit(&e->pins, 0, memory_order_relaxed);
+	atomic_store_explicit(&e->ended, atomic_load_explicit(&e->begun, memory_order_relaxed),
+			      memory_order_relaxed);
 	bma__plane_for_each (e, plane) {
 		struct bma__slot *s = bma__slot_at(e, plane);
 

@@ -84,6 +84,7 @@ static bool take_batch(uint64_t *found)
 
 static void release_magazines(struct bma__engine *e)
 {
+	bma__engine_begin(e);
 	bma__lock_take(&bma__purge_lock);
 	while (e->waiting) {
 		uintptr_t word = bma__stack_word(e->class, e->waiting);
@@ -94,6 +95,7 @@ static void release_magazines(struct bma__engine *e)
 		atomic_fetch_sub_explicit(&e->limbo, n, memory_order_release);
 	}
 	bma__lock_drop(&bma__purge_lock);
+	bma__engine_end(e);
 }
 
 static void release_slabs(void)

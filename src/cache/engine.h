@@ -72,6 +72,9 @@ struct bma__engine {
 	_Atomic uint64_t reserved; /* objects in reserves */
 	_Atomic uint64_t fail_empty, fail_system, fail_refill, aborts, refills, drains;
 
+	_Atomic uint32_t begun,
+		ended; /* passes of ours that move magazines, see bma__engine_begin() */
+
 	struct bma__depot *depot; /* one per node */
 	_Atomic uint64_t *used;	  /* bitmap of planes: slots that were ever touched */
 };
@@ -135,6 +138,20 @@ struct bma__slab *bma__engine_slab(struct bma__engine *e, const void *obj, const
 /* Abort about a pointer: @result is what is wrong with it. */
 void bma__engine_misuse(struct bma__engine *e, const void *obj, enum bma__slab_result result,
 			const char *call) __attribute__((noreturn, cold));
+
+/*
+ * Around every pass of ours that takes magazines in hand (worker, grace period, drain), so that statistics
+ * can tell a snapshot in which none ran: begun == ended before, and begun the same after.
+ */
+static inline void bma__engine_begin(struct bma__engine *e)
+{
+	atomic_fetch_add_explicit(&e->begun, 1, memory_order_seq_cst);
+}
+
+static inline void bma__engine_end(struct bma__engine *e)
+{
+	atomic_fetch_add_explicit(&e->ended, 1, memory_order_seq_cst);
+}
 
 /* Magazines for @n objects. */
 static inline uint32_t bma__engine_mags(const struct bma__engine *e, uint64_t n)

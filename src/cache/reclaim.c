@@ -27,6 +27,7 @@ uint64_t bma__reclaim_drain(struct bma__engine *e, uint64_t patience)
 	struct bma__mag_stack taken = {0};
 	uint64_t away;
 
+	bma__engine_begin(e);
 	bma__worker_forget(e);
 	bma__park_collect(e);
 	bma__lock_take(&bma__drain_lock);
@@ -39,6 +40,7 @@ uint64_t bma__reclaim_drain(struct bma__engine *e, uint64_t patience)
 	}
 	bma__lock_drop(&bma__drain_lock);
 	bma__engine_shrink(e, 0);
+	bma__engine_end(e);
 	bma__lock_take(&e->lock);
 	away = e->objs_carved - e->objs_home;
 	bma__lock_drop(&e->lock);

@@ -135,8 +135,10 @@ uint32_t bma__refill_service(struct bma__engine *e)
 	struct bma__ticket ticket = bma__ticket_open(e);
 	uint32_t moved = 0;
 
+	bma__engine_begin(e);
 	if (!atomic_load_explicit(&e->dying, memory_order_seq_cst))
 		moved = service(e);
+	bma__engine_end(e);
 	bma__ticket_close(&ticket);
 	return moved;
 }

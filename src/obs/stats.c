@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
+#define QUIET_TRIES 1000
+#define QUIET_NAP 100000u /* nanoseconds */
+
 static void copy_out(void *to, size_t size, const void *from, size_t known)
 {
 	memcpy(to, from, size < known ? size : known);
@@ -92,29 +95,48 @@ static void counters(struct bma__engine *e, struct bma_cache_stats *s)
 	s->aborts = atomic_load_explicit(&e->aborts, memory_order_relaxed);
 }
 
+static void snapshot(struct bma__engine *e, struct bma_cache_stats *s)
+{
+	uint64_t away;
+
+	memset(s, 0, sizeof *s);
+	memcpy(s->name, e->name, sizeof s->name);
+	s->object_size = e->size;
+	s->stride = e->geo.stride;
+	s->capacity = e->capacity;
+	slots_and_depot(e, s);
+	counters(e, s);
+	bma__lock_take(&e->lock);
+	s->carved = e->objs_carved;
+	s->slab_free = e->objs_home;
+	s->slabs = e->nslabs;
+	s->slab_bytes = e->nslabs * e->geo.units * BMA__UNIT_SIZE;
+	bma__lock_drop(&e->lock);
+	away = s->cached + s->limbo + s->parked + s->reserved + s->slab_free;
+	s->live = s->carved > away ? s->carved - away : 0;
+}
+
+/* A snapshot in which no pass of ours had magazines in hand, if one can be had within a tenth of a second. */
+static void quiet_snapshot(struct bma__engine *e, struct bma_cache_stats *s)
+{
+	for (int tries = 0; tries < QUIET_TRIES; tries++) {
+		uint32_t ended = atomic_load_explicit(&e->ended, memory_order_seq_cst);
+
+		snapshot(e, s);
+		atomic_thread_fence(memory_order_seq_cst);
+		if (atomic_load_explicit(&e->begun, memory_order_seq_cst) == ended)
+			return;
+		bma__os_sleep(QUIET_NAP);
+	}
+}
+
 int bma_cache_stats_get(struct bma_cache *cache, struct bma_cache_stats *stats, size_t size)
 {
-	struct bma_cache_stats s = {0};
-	struct bma__engine *e;
-	uint64_t away;
+	struct bma_cache_stats s;
 
 	if (!cache || !stats || !size)
 		return -EINVAL;
-	e = cache->engine;
-	memcpy(s.name, e->name, sizeof s.name);
-	s.object_size = e->size;
-	s.stride = e->geo.stride;
-	s.capacity = e->capacity;
-	slots_and_depot(e, &s);
-	counters(e, &s);
-	bma__lock_take(&e->lock);
-	s.carved = e->objs_carved;
-	s.slab_free = e->objs_home;
-	s.slabs = e->nslabs;
-	s.slab_bytes = e->nslabs * e->geo.units * BMA__UNIT_SIZE;
-	bma__lock_drop(&e->lock);
-	away = s.cached + s.limbo + s.parked + s.reserved + s.slab_free;
-	s.live = s.carved > away ? s.carved - away : 0;
+	quiet_snapshot(cache->engine, &s);
 	copy_out(stats, size, &s, sizeof s);
 	return 0;
 }
