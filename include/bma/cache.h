@@ -98,9 +98,12 @@ BMA_API struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr);
  *
  * No other call on @cache may be in progress or follow, unless this one fails.
  *
- * Context: may sleep. Waits for threads that are in the middle of a call on @cache.
- * Returns: 0, or -EBUSY while objects are live: they are counted in a message (BMA_CONF=verbose),
- * and the cache goes on working. The memory is returned after an RCU grace period.
+ * Context: may sleep. Waits for threads that are in the middle of a call on @cache, and for a grace
+ * period if objects wait for one.
+ * Returns: 0; -EBUSY while objects are live or a reserve exists (counted in a message under
+ * BMA_CONF=verbose); -EDEADLK if objects wait for a grace period and the caller is in a read section;
+ * -ENOMEM if the system refused a fence. Unless it returns 0 the cache goes on working. The memory is
+ * returned to the system after an RCU grace period.
  */
 BMA_API int bma_cache_destroy(struct bma_cache *cache);
 

@@ -84,14 +84,17 @@ failed:
 int bma_cache_destroy(struct bma_cache *cache)
 {
 	struct bma__engine *e;
-	uint64_t live;
+	uint64_t live = 0;
+	int rc = 0;
 
 	if (!cache)
 		return 0;
 	e = cache->engine;
 	bma__init_threads();
-	live = e->reserves ? atomic_load_explicit(&e->reserved, memory_order_relaxed)
-			   : bma__reclaim_engine(e);
+	if (!e->reserves)
+		rc = bma__reclaim_engine(e, &live);
+	if (rc)
+		return rc;
 	if (live || e->reserves) {
 		bma__log_verbose("bma_cache_destroy: cache \"%s\": %llu objects live, %u reserves",
 				 e->name, (unsigned long long)live, e->reserves);

@@ -24,6 +24,12 @@ static struct bma__lock *const after_engines[] = {&bma__purge_lock, &bma__chunk_
 						  &bma__meta_lock, &bma__mag_lock};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+/*
+ * Taken before anything else and dropped last: two threads may run their fork handlers at the same time, and
+ * what follows is state of one fork.
+ */
+static struct bma__lock fork_lock = BMA__LOCK_INIT(BMA__RANK_FORK);
+
 /* Which of the fixed locks prepare() took: bits in the order of the two arrays. [fork] */
 static uint32_t taken;
 
@@ -45,6 +51,7 @@ static void drop(struct bma__lock *const *locks, size_t n, uint32_t first)
 
 static void prepare(void)
 {
+	bma__lock_fork_take(&fork_lock);
 	bma__defer_before_fork(GRACE_PERIOD_PATIENCE);
 	taken = 0;
 	take(before_engines, COUNT(before_engines), 0);
@@ -67,6 +74,7 @@ static void parent(void)
 {
 	release();
 	bma__defer_after_fork_parent();
+	bma__lock_fork_drop(&fork_lock);
 }
 
 static void forget_threads(struct bma__engine *e)
@@ -95,6 +103,7 @@ static void child(void)
 	if (bma__cpu.mode != BMA_MODE_GUEST)
 		bma__cpu_register();
 	release();
+	bma__lock_fork_drop(&fork_lock);
 }
 
 int bma__fork_init(void)

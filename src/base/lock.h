@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 enum bma__lock_rank {
+	BMA__RANK_FORK,	    /* one fork at a time */
 	BMA__RANK_INIT,	    /* first use of the library */
 	BMA__RANK_THREAD,   /* start and stop of our threads */
 	BMA__RANK_DRAIN,    /* remote drains: the freeze protocol */

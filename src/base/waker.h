@@ -5,10 +5,13 @@
  *
  * One word: IDLE (awake, nothing asked), ASKED, ASLEEP. The asker publishes what it wants first,
  * then exchanges the word to ASKED and wakes only if it was ASLEEP. The thread goes to sleep by a
- * compare and exchange from IDLE, so what was asked since it last looked keeps it awake. Ordering:
- * the exchanges are sequentially consistent, so either the thread sees what was published, or the
- * asker sees ASLEEP. An asker that is stopped between its exchange and the wake leaves the thread
- * asleep until its timeout: nobody sleeps here without one.
+ * compare and exchange from IDLE, so what was asked since it last looked keeps it awake.
+ *
+ * Ordering: a sequentially consistent fence stands between publishing and the exchange, and between
+ * the thread's exchange and its look at what was published (an exchange alone does not order a later
+ * relaxed load on every machine). So either the thread sees what was published, or the asker sees
+ * ASLEEP. An asker that is stopped between its exchange and the wake leaves the thread asleep until
+ * its timeout: nobody sleeps here without one.
  */
 #ifndef BMA_BASE_WAKER_H
 #define BMA_BASE_WAKER_H
@@ -28,6 +31,7 @@ struct bma__waker {
 /* Ask the thread to look. Any context. */
 static inline void bma__waker_ask(struct bma__waker *w)
 {
+	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&w->word, memory_order_seq_cst) == BMA__WAKER_ASKED)
 		return;
 	if (atomic_exchange_explicit(&w->word, BMA__WAKER_ASKED, memory_order_seq_cst) ==
@@ -41,6 +45,7 @@ static inline void bma__waker_ask(struct bma__waker *w)
 static inline void bma__waker_look(struct bma__waker *w)
 {
 	atomic_exchange_explicit(&w->word, BMA__WAKER_IDLE, memory_order_seq_cst);
+	atomic_thread_fence(memory_order_seq_cst);
 }
 
 /* The thread: sleep until asked, at most @ns; at once back if asked since bma__waker_look(). */

@@ -132,8 +132,9 @@ static bool run_batch(void)
 		release_slabs();
 		atomic_fetch_sub_explicit(&sealed, found, memory_order_relaxed);
 	}
-	atomic_store_explicit(&in_period, false, memory_order_release);
+	/* In this order: an end that is counted late would count for the next batch. */
 	atomic_fetch_add_explicit(&batches, 1, memory_order_release);
+	atomic_store_explicit(&in_period, false, memory_order_release);
 	bma__os_futex_wake(&batches, INT32_MAX);
 	return any;
 }
@@ -185,6 +186,7 @@ int bma__defer_start(void)
 	if (!atomic_load_explicit(&running, memory_order_relaxed)) {
 		rc = bma__thread_start(&thread, "bma-gp", defer_main, NULL);
 		atomic_store_explicit(&running, !rc, memory_order_relaxed);
+		bma__waker_ask(&waker); /* for who found it not running meanwhile */
 	}
 	bma__lock_drop(&bma__thread_lock);
 	return rc;

@@ -173,6 +173,8 @@ static int enter_registry(struct bma__engine *e)
 /* Out of the registry, once nobody works on it: a walk that stands on it needs its links. */
 static void leave_registry(struct bma__engine *e)
 {
+	uint32_t plane;
+
 	bma__lock_take(&bma__registry_lock);
 	while (atomic_load_explicit(&e->pins, memory_order_acquire)) {
 		bma__lock_drop(&bma__registry_lock);
@@ -186,6 +188,9 @@ static void leave_registry(struct bma__engine *e)
 	if (e->next)
 		e->next->prev = e->prev;
 	number--;
+	/* Before the id can be taken again: the next owner's slots are these. */
+	bma__plane_for_each (e, plane)
+		memset((void *)bma__slot_at(e, plane), 0, sizeof(struct bma__slot));
 	by_id[e->id] = NULL;
 	id_hint = e->id;
 	bma__lock_drop(&bma__registry_lock);
@@ -240,6 +245,7 @@ static int stock(struct bma__engine *e)
 struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int *rc)
 {
 	struct bma__engine *e = make(attr);
+	uint64_t live;
 
 	*rc = -ENOMEM;
 	if (!e)
@@ -253,18 +259,15 @@ struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int 
 	*rc = stock(e);
 	if (!*rc)
 		return e;
-	bma__reclaim_engine(e);
-	bma__engine_free(e);
+	/* What could not be drained stays where it is, with its engine. */
+	if (!bma__reclaim_engine(e, &live) && !live)
+		bma__engine_free(e);
 	return NULL;
 }
 
 void bma__engine_free(struct bma__engine *e)
 {
-	uint32_t plane;
-
 	leave_registry(e);
-	bma__plane_for_each (e, plane)
-		memset((void *)bma__slot_at(e, plane), 0, sizeof(struct bma__slot));
 	bma__mag_unpromise(e->class, atomic_load_explicit(&e->slot_mags, memory_order_relaxed));
 	bma__meta_free(e, e->bytes);
 }

@@ -132,18 +132,19 @@ void bma__mag_unpromise(uint32_t class, uint32_t n)
 static void trim_class(uint32_t class)
 {
 	uint32_t per_page = (uint32_t)(BMA_PAGE / bma__mag_size(class));
-	uint32_t segments = atomic_load_explicit(&classes[class].taken, memory_order_relaxed) /
-				    per_segment(class) +
-			    1;
-	uint32_t pages = (uint32_t)(BMA__MAG_SEGMENT_SIZE / BMA_PAGE), head, index;
-	size_t bytes =
-		bma__align_up(BMA__MAG_SEGMENTS * sizeof(uint32_t) + segments * pages, BMA_PAGE);
+	uint32_t pages = (uint32_t)(BMA__MAG_SEGMENT_SIZE / BMA_PAGE), segments, head, index;
 	uint32_t *ordinal; /* of a segment in its class */
 	uint8_t *idle;	   /* per page: magazines in it that are idle */
+	size_t bytes;
 
 	head = bma__stack_take_all(&classes[class].idle);
 	if (!head)
 		return;
+	/* After the chain was taken: by its acquire all that is in it counts as taken. */
+	segments = atomic_load_explicit(&classes[class].taken, memory_order_relaxed) /
+			   per_segment(class) +
+		   1;
+	bytes = bma__align_up(BMA__MAG_SEGMENTS * sizeof(uint32_t) + segments * pages, BMA_PAGE);
 	ordinal = bma__os.map(bytes);
 	idle = (uint8_t *)(ordinal + BMA__MAG_SEGMENTS);
 	for (uint32_t i = 0; ordinal && i < segments; i++)

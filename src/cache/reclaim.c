@@ -2,9 +2,14 @@
 /* Reclaim, see reclaim.h. */
 #include "cache.h"
 
+#include <errno.h>
+
 /* A thread that is preempted in mid-call gets the CPU back within this, or is not waited for by a
  * trim. */
 #define TRIM_PATIENCE 100000000u
+#define TICKET_SLICE 10000000u
+#define TICKET_NAP 1000000u
+#define FENCE_TRIES 3
 
 static void drain_stack(struct bma__engine *e, struct bma__mag_stack *stack)
 {
@@ -22,17 +27,38 @@ static void drain_stack(struct bma__engine *e, struct bma__mag_stack *stack)
 	}
 }
 
-uint64_t bma__reclaim_drain(struct bma__engine *e, uint64_t patience)
+/*
+ * The drain lock, with no call that has a magazine in hand. It is not held for long while one is waited for:
+ * that call may be stuck in a constructor, and fork and trim want the lock.
+ */
+static void lock_quiet(struct bma__engine *e, uint64_t patience)
+{
+	uint64_t begun = bma__os_now();
+
+	for (;;) {
+		bma__lock_take(&bma__drain_lock);
+		if (bma__ticket_wait(e, patience < TICKET_SLICE ? patience : TICKET_SLICE) ||
+		    bma__os_now() - begun >= patience)
+			return;
+		bma__lock_drop(&bma__drain_lock);
+		bma__os_sleep(TICKET_NAP);
+	}
+}
+
+int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 {
 	struct bma__mag_stack taken = {0};
-	uint64_t away;
+	int rc = 0;
 
 	bma__engine_begin(e);
 	bma__worker_forget(e);
 	bma__park_collect(e);
-	bma__lock_take(&bma__drain_lock);
-	bma__ticket_wait(e, patience);
-	bma__drain_slots(e, &taken);
+	lock_quiet(e, patience);
+	for (int tries = 0; tries < FENCE_TRIES; tries++) {
+		rc = bma__drain_slots(e, &taken);
+		if (!rc)
+			break;
+	}
 	drain_stack(e, &taken);
 	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
 		drain_stack(e, &e->depot[node].full);
@@ -41,27 +67,44 @@ uint64_t bma__reclaim_drain(struct bma__engine *e, uint64_t patience)
 	bma__lock_drop(&bma__drain_lock);
 	bma__engine_shrink(e, 0);
 	bma__engine_end(e);
-	bma__lock_take(&e->lock);
-	away = e->objs_carved - e->objs_home;
-	bma__lock_drop(&e->lock);
-	return away;
+	if (away) {
+		bma__lock_take(&e->lock);
+		*away = e->objs_carved - e->objs_home;
+		bma__lock_drop(&e->lock);
+	}
+	return rc;
 }
 
-uint64_t bma__reclaim_engine(struct bma__engine *e)
+/* Objects go from parked to limbo to the depot: asked in this order, none slips by. */
+static bool pending(struct bma__engine *e)
 {
-	uint64_t away;
+	bool parked = bma__park_count(e) != 0;
+
+	return parked | (atomic_load_explicit(&e->limbo, memory_order_acquire) != 0);
+}
+
+int bma__reclaim_engine(struct bma__engine *e, uint64_t *live)
+{
+	bool waits;
+	int rc;
 
 	atomic_store_explicit(&e->dying, true, memory_order_seq_cst);
-	away = bma__reclaim_drain(e, UINT64_MAX);
-	/* What waits for a grace period comes back to the depot, and from there home. */
-	while (atomic_load_explicit(&e->limbo, memory_order_acquire) || bma__park_count(e)) {
+	for (;;) {
+		/* What nothing was pending before, the drain brings home. */
+		waits = pending(e);
+		rc = bma__reclaim_drain(e, UINT64_MAX, live);
+		if (rc || !waits || !*live)
+			break;
+		if (bma__defer_reading()) {
+			rc = -EDEADLK;
+			break;
+		}
 		if (!bma__defer_flush())
 			break;
-		away = bma__reclaim_drain(e, UINT64_MAX);
 	}
-	if (away)
+	if (rc || *live)
 		atomic_store_explicit(&e->dying, false, memory_order_seq_cst);
-	return away;
+	return rc;
 }
 
 void bma__reclaim_all(void)
@@ -69,6 +112,6 @@ void bma__reclaim_all(void)
 	struct bma__engine *e = NULL;
 
 	while ((e = bma__engine_next(e)))
-		bma__reclaim_drain(e, TRIM_PATIENCE);
+		bma__reclaim_drain(e, TRIM_PATIENCE, NULL);
 	bma__mag_trim();
 }

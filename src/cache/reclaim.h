@@ -6,14 +6,19 @@
 #include "engine.h"
 
 /*
- * Drain slots and depot of @e into its slabs, and give its free slabs up to the grace period.
- * @patience: nanoseconds to wait for calls that have a magazine in hand. Returns objects that are
- * not at home after.
+ * Drain slots and depot of @e into its slabs, and give its free slabs up to the grace period. @patience:
+ * nanoseconds to wait for calls that have a magazine in hand; UINT64_MAX: as long as it takes. @away (may
+ * be NULL): objects that are not at home after. Returns 0, or a negative errno if some slots could not be
+ * drained because the fence failed; nothing is lost then.
  */
-uint64_t bma__reclaim_drain(struct bma__engine *e, uint64_t patience);
+int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away);
 
-/* The same for an engine that nobody uses, waiting as long as it takes. Returns live objects. */
-uint64_t bma__reclaim_engine(struct bma__engine *e);
+/*
+ * The same for an engine that nobody uses, with what waits for a grace period. @live: objects that users
+ * hold. Returns 0; -EDEADLK if something waits and the caller is in a read section; a negative errno as
+ * above. If it is not wholly empty after, it may be used on.
+ */
+int bma__reclaim_engine(struct bma__engine *e, uint64_t *live);
 
 /* All engines, then the magazines; without waiting for the grace period. */
 void bma__reclaim_all(void);

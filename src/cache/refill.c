@@ -105,6 +105,18 @@ static void adapt(struct bma__engine *e)
 	bma__engine_set_marks(e);
 }
 
+/* A depot that rose after it was looked at, while puts still saw it watched, is watched on. */
+static void set_watched(struct bma__engine *e, bool watched)
+{
+	uint32_t high = atomic_load_explicit(&e->high_mags, memory_order_relaxed);
+
+	atomic_store_explicit(&e->watched, watched, memory_order_seq_cst);
+	for (uint32_t node = 0; !watched && node < bma__topo.nodes; node++) {
+		if (bma__stack_depth(&e->depot[node].full) > high)
+			atomic_store_explicit(&e->watched, true, memory_order_relaxed);
+	}
+}
+
 static uint32_t service(struct bma__engine *e)
 {
 	uint32_t moved = bma__park_collect(e), drained = 0, above = 0;
@@ -120,7 +132,7 @@ static uint32_t service(struct bma__engine *e)
 		above += bma__stack_depth(&e->depot[node].full) >
 			 atomic_load_explicit(&e->target_mags, memory_order_relaxed);
 	}
-	atomic_store_explicit(&e->watched, above != 0, memory_order_relaxed);
+	set_watched(e, above != 0);
 	if (drained)
 		bma__engine_shrink(e, 1);
 	return moved + drained;

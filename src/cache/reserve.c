@@ -67,7 +67,8 @@ struct bma_reserve *bma__reserve_create(struct bma__engine *e, size_t n)
 	return r;
 }
 
-void *bma__reserve_take(struct bma_reserve *r)
+/* One round over all entries. */
+static void *take_once(struct bma_reserve *r)
 {
 	size_t start = atomic_load_explicit(&r->cursor, memory_order_relaxed);
 
@@ -85,6 +86,18 @@ void *bma__reserve_take(struct bma_reserve *r)
 		return obj;
 	}
 	return NULL;
+}
+
+void *bma__reserve_take(struct bma_reserve *r)
+{
+	uint64_t fills;
+	void *obj;
+
+	do {
+		fills = atomic_load_explicit(&r->fills, memory_order_acquire);
+		obj = take_once(r);
+	} while (!obj && atomic_load_explicit(&r->fills, memory_order_acquire) != fills);
+	return obj;
 }
 
 void bma__reserve_destroy(struct bma_reserve *r)

@@ -3,8 +3,9 @@
  * Reserves: an array of object pointers, each entry taken and filled by one atomic exchange.
  *
  * Invariant: an object is in at most one entry. n takers find n objects: each looks at all entries
- * in turn, and an entry that it finds empty was emptied by another taker, who has one. Ordering:
- * filling is a release exchange, taking an acquire one.
+ * in turn, and an entry that it finds empty was emptied by another taker, who has one. An entry that
+ * was filled behind a taker's back makes it look once more.
+ * Ordering: filling is a release exchange, taking an acquire one.
  */
 #ifndef BMA_CACHE_RESERVE_H
 #define BMA_CACHE_RESERVE_H
@@ -14,7 +15,8 @@
 struct bma_reserve {
 	struct bma__engine *engine;
 	size_t n;
-	_Atomic size_t cursor; /* where the next taker begins; a hint */
+	_Atomic uint64_t fills; /* entries ever filled */
+	_Atomic size_t cursor;	/* where the next taker begins; a hint */
 	_Atomic(void *) entry[];
 };
 

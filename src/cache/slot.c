@@ -317,7 +317,7 @@ static void *alloc_ticketed(struct bma__engine *e, uintptr_t word)
 	struct view v;
 
 	for (unsigned int tries = 0; open_view(e, &v, tries); tries++) {
-		uint32_t gen = atomic_load_explicit(&v.slot->gen, memory_order_relaxed);
+		uint32_t gen = atomic_load_explicit(&v.slot->gen, memory_order_acquire);
 		uintptr_t old = load_word(&v);
 		void *obj;
 
@@ -408,7 +408,7 @@ static void free_ticketed(struct bma__engine *e, void *obj)
 	struct view v;
 
 	for (unsigned int tries = 0; open_view(e, &v, tries); tries++) {
-		uint32_t gen = atomic_load_explicit(&v.slot->gen, memory_order_relaxed);
+		uint32_t gen = atomic_load_explicit(&v.slot->gen, memory_order_acquire);
 		uintptr_t old = load_word(&v);
 		bool done;
 

@@ -5,7 +5,12 @@
 #define NAP_FIRST 20000u /* nanoseconds */
 #define NAP_LAST 1000000u
 
-static _Atomic uint32_t generation;
+/* A counter is count << GENERATION_BITS | generation. */
+#define GENERATION_BITS 4
+#define GENERATION_MASK ((1u << GENERATION_BITS) - 1)
+#define ONE (1u << GENERATION_BITS)
+
+static uint32_t generation; /* [fork] of the process */
 
 struct bma__ticket bma__ticket_open(struct bma__engine *e)
 {
@@ -14,18 +19,22 @@ struct bma__ticket bma__ticket_open(struct bma__engine *e)
 
 	bma__plane_use(e, plane);
 	t.slot = bma__slot_at(e, plane);
-	t.generation = atomic_load_explicit(&generation, memory_order_relaxed);
 	t.phase = atomic_load_explicit(&e->phase, memory_order_relaxed) & 1;
-	atomic_fetch_add_explicit(&t.slot->opened[t.phase], 1, memory_order_seq_cst);
+	t.generation =
+		atomic_fetch_add_explicit(&t.slot->opened[t.phase], ONE, memory_order_seq_cst) &
+		GENERATION_MASK;
 	return t;
 }
 
 void bma__ticket_close(const struct bma__ticket *ticket)
 {
-	if (bma__unlikely(ticket->generation !=
-			  atomic_load_explicit(&generation, memory_order_relaxed)))
-		return;
-	atomic_fetch_add_explicit(&ticket->slot->closed[ticket->phase], 1, memory_order_release);
+	_Atomic uint32_t *closed = &ticket->slot->closed[ticket->phase];
+	uint32_t v = atomic_load_explicit(closed, memory_order_relaxed);
+
+	while ((v & GENERATION_MASK) == ticket->generation &&
+	       !atomic_compare_exchange_weak_explicit(closed, &v, v + ONE, memory_order_release,
+						      memory_order_relaxed))
+		;
 }
 
 static bool none_open(struct bma__engine *e, uint32_t phase)
@@ -34,11 +43,13 @@ static bool none_open(struct bma__engine *e, uint32_t phase)
 
 	bma__plane_for_each (e, plane)
 		closed += atomic_load_explicit(&bma__slot_at(e, plane)->closed[phase],
-					       memory_order_acquire);
+					       memory_order_acquire) &
+			  ~GENERATION_MASK;
 	atomic_thread_fence(memory_order_seq_cst);
 	bma__plane_for_each (e, plane)
 		opened += atomic_load_explicit(&bma__slot_at(e, plane)->opened[phase],
-					       memory_order_relaxed);
+					       memory_order_relaxed) &
+			  ~GENERATION_MASK;
 	return opened == closed;
 }
 
@@ -68,13 +79,13 @@ bool bma__ticket_wait(struct bma__engine *e, uint64_t ns)
 
 void bma__ticket_new_generation(void)
 {
-	atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
+	generation = (generation + 1) & GENERATION_MASK;
 }
 
 void bma__ticket_forget(struct bma__slot *slot)
 {
 	for (int phase = 0; phase < 2; phase++) {
-		atomic_store_explicit(&slot->opened[phase], 0, memory_order_relaxed);
-		atomic_store_explicit(&slot->closed[phase], 0, memory_order_relaxed);
+		atomic_store_explicit(&slot->opened[phase], generation, memory_order_relaxed);
+		atomic_store_explicit(&slot->closed[phase], generation, memory_order_relaxed);
 	}
 }

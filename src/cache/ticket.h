@@ -47,9 +47,10 @@ void bma__ticket_close(const struct bma__ticket *ticket);
 bool bma__ticket_wait(struct bma__engine *e, uint64_t ns);
 
 /*
- * In a child of fork: the tickets of threads that are not there would be open for ever. All are
- * forgotten, and those of the forking thread itself, should it have interrupted a call, close as
- * no-ops because they are of an older generation.
+ * In a child of fork: the tickets of threads that are not there would be open for ever. All are forgotten,
+ * and those of the forking thread itself, should it have interrupted a call, close as no-ops because they
+ * are of an older generation. The generation stands in the low bits of each counter, so that one instruction
+ * both counts and tells: a fork in a signal handler falls before it or after it.
  */
 void bma__ticket_new_generation(void);
 void bma__ticket_forget(struct bma__slot *slot);

@@ -108,6 +108,7 @@ int bma__worker_start(void)
 	if (!atomic_load_explicit(&running, memory_order_relaxed)) {
 		rc = bma__thread_start(&thread, "bma-worker", worker_main, NULL);
 		atomic_store_explicit(&running, !rc, memory_order_relaxed);
+		bma__waker_ask(&waker); /* for who found it not running meanwhile */
 	}
 	bma__lock_drop(&bma__thread_lock);
 	return rc;

@@ -8,7 +8,7 @@
 #define BMA_INLINE_AARCH64_H
 
 #define BMA__RSEQ_BEGIN                                                                            \
-	".pushsection __rseq_cs, \"aw\"\n\t"                                                       \
+	".pushsection __rseq_cs, \"aw?\"\n\t"                                                      \
 	".balign 32\n"                                                                             \
 	"3:\n\t"                                                                                   \
 	".word 0, 0\n\t"                                                                           \
@@ -30,11 +30,19 @@
 	"ldr %[u], [%[c]]\n\t"                                                                     \
 	"add %[t], %[u], %[t], lsl %[shift]\n\t"
 
+/*
+ * Code that can be unloaded must not leave its descriptor behind; that of the program itself cannot be.
+ * "?": the pieces belong to the group of the function they are in, and are discarded with it.
+ */
+#if defined(__PIC__) && !defined(__PIE__)
+#define BMA__RSEQ_CLEAR "str xzr, [%[rseq], #8]\n\t"
+#else
+#define BMA__RSEQ_CLEAR ""
+#endif
+
 /* @label: where an aborted sequence goes. */
 #define BMA__RSEQ_END_AT(label)                                                                    \
-	"2:\n\t"                                                                                   \
-	"str xzr, [%[rseq], #8]\n\t"                                                               \
-	".pushsection __rseq_failure, \"ax\"\n\t"                                                  \
+	"2:\n\t" BMA__RSEQ_CLEAR ".pushsection __rseq_failure, \"ax?\"\n\t"                        \
 	".word 0xd428bc00\n"                                                                       \
 	"4:\n\t"                                                                                   \
 	"b %l[" label "]\n\t"                                                                      \

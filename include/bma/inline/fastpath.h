@@ -20,8 +20,8 @@
  *takes a magazine to another CPU does so with a release that its next owner acquires (the depot's
  *stacks), or after a membarrier that stopped every sequence (remote drain).
  *
- * After the store the descriptor pointer is cleared: a plugin's descriptor may be unmapped by
- *dlclose, and the kernel would read it at the next preemption.
+ * After the store the descriptor pointer is cleared in code that may be unloaded: a plugin's descriptor may
+ * be unmapped by dlclose, and the kernel would read it at the next preemption.
  */
 #ifndef BMA_INLINE_FASTPATH_H
 #define BMA_INLINE_FASTPATH_H

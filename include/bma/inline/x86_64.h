@@ -11,7 +11,7 @@
 #define BMA_INLINE_X86_64_H
 
 #define BMA__RSEQ_BEGIN                                                                            \
-	".pushsection __rseq_cs, \"aw\"\n\t"                                                       \
+	".pushsection __rseq_cs, \"aw?\"\n\t"                                                      \
 	".balign 32\n"                                                                             \
 	"3:\n\t"                                                                                   \
 	".long 0, 0\n\t"                                                                           \
@@ -30,11 +30,19 @@
 	"shlq %[shift], %[t]\n\t"                                                                  \
 	"addq (%[c]), %[t]\n\t"
 
+/*
+ * Code that can be unloaded must not leave its descriptor behind; that of the program itself cannot be.
+ * "?": the pieces belong to the group of the function they are in, and are discarded with it.
+ */
+#if defined(__PIC__) && !defined(__PIE__)
+#define BMA__RSEQ_CLEAR "movq $0, %%fs:8(%[rseq])\n\t"
+#else
+#define BMA__RSEQ_CLEAR ""
+#endif
+
 /* @label: where an aborted sequence goes. */
 #define BMA__RSEQ_END_AT(label)                                                                    \
-	"2:\n\t"                                                                                   \
-	"movq $0, %%fs:8(%[rseq])\n\t"                                                             \
-	".pushsection __rseq_failure, \"ax\"\n\t"                                                  \
+	"2:\n\t" BMA__RSEQ_CLEAR ".pushsection __rseq_failure, \"ax?\"\n\t"                        \
 	".byte 0x0f, 0xb9, 0x3d\n\t"                                                               \
 	".long 0x53053053\n"                                                                       \
 	"4:\n\t"                                                                                   \

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* What the workloads need of the machine: CPUs, clocks, resident memory. */
+#ifndef BENCH_HOST_H
+#define BENCH_HOST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** host_init - Reads which CPUs this process may use. In main(), before any thread is bound. */
+void host_init(void);
+/** host_cpus - How many these are. */
+int host_cpus(void);
+/** host_pin - Bind this thread to the CPU number @i, counted modulo host_cpus(). */
+void host_pin(int i);
+/** host_unpin - Let this thread run on all of them. */
+void host_unpin(void);
+
+/** host_resident - Resident bytes of this process, exact; allocates nothing. */
+size_t host_resident(void);
+/** host_seconds - A monotonic clock. */
+double host_seconds(void);
+/** host_tick_ns - Nanoseconds per tick of the two counters below; measured on the first call. */
+double host_tick_ns(void);
+
+#if defined(__x86_64__)
+/* The fences keep what is measured between the two readings, and everything else out. */
+static inline uint64_t host_tick_begin(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ __volatile__("mfence\n\tlfence\n\trdtsc\n\tlfence"
+			     : "=a"(lo), "=d"(hi)
+			     :
+			     : "memory");
+	return (uint64_t)hi << 32 | lo;
+}
+
+static inline uint64_t host_tick_end(void)
+{
+	uint32_t lo, hi, cpu;
+
+	__asm__ __volatile__("rdtscp\n\tlfence" : "=a"(lo), "=d"(hi), "=c"(cpu) : : "memory");
+	return (uint64_t)hi << 32 | lo;
+}
+#elif defined(__aarch64__)
+static inline uint64_t host_tick_begin(void)
+{
+	uint64_t t;
+
+	__asm__ __volatile__("dsb sy\n\tisb\n\tmrs %0, cntvct_el0\n\tisb" : "=r"(t) : : "memory");
+	return t;
+}
+
+static inline uint64_t host_tick_end(void)
+{
+	uint64_t t;
+
+	__asm__ __volatile__("isb\n\tmrs %0, cntvct_el0\n\tisb" : "=r"(t) : : "memory");
+	return t;
+}
+#else
+#error "no time stamp counter known for this machine"
+#endif
+
+#endif /* BENCH_HOST_H */

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""The goals, one line each. A later goal is one more line."""
+
+import re
+from dataclasses import dataclass
+
+from plan import DEBIAN, MALLOCS
+
+RSEQ_FLOORS = ("floor-rseq-list", "floor-rseq-magazine")
+CPU = "cpu_ns"
+RATE = "items_per_second"
+ONE_THREAD = (r"/threads:\d+$", "/threads:1")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """For every row that matches, subject's metric, or its ratio, is to keep within a limit."""
+
+    what: str
+    rows: str
+    metric: str
+    limit: str  # "<= 1.35" or ">= 1.9"
+    subject: str = "bma-inline"
+    against: tuple = ()  # the best of these peers in the same row ...
+    same_peer: tuple = ()  # ... or the subject's row that re.sub() of these makes of this one
+
+    def matches(self, row):
+        return re.search(self.rows, row) is not None
+
+    def holds(self, value):
+        sign, bound = self.limit.split()
+        return value <= float(bound) if sign == "<=" else value >= float(bound)
+
+    @property
+    def higher_is_better(self):
+        return self.limit.startswith(">")
+
+
+GOALS = (
+    Goal("inline pair / rseq floor", r"^pair/", CPU, "<= 1.35", against=RSEQ_FLOORS),
+    Goal("inline pair / best malloc", r"^pair/", CPU, "<= 0.40", against=MALLOCS),
+    Goal("exported pair / empty calls", r"^pair/", CPU, "<= 1.35", "bma-exported", ("null-call",)),
+    Goal("exported pair / best malloc", r"^pair/", CPU, "<= 0.95", "bma-exported", MALLOCS),
+    Goal(
+        "batch / best Debian peer", r"^batch_.*/n:10000?/size:64$",
+        CPU, "<= 0.50", against=DEBIAN,
+    ),
+    Goal(
+        "batch / best Debian peer", r"^batch_.*/n:10000?/size:1024$",
+        CPU, "<= 0.40", against=DEBIAN,
+    ),
+    Goal(
+        "batch / best Debian peer", r"^batch_.*/n:10000?/size:4096$",
+        CPU, "<= 0.60", against=DEBIAN,
+    ),
+    Goal("2 threads / 1", r"^threads_pair/.*/threads:2$", RATE, ">= 1.9", same_peer=ONE_THREAD),
+    Goal("2 threads / 1", r"^threads_batch/.*/threads:2$", RATE, ">= 1.8", same_peer=ONE_THREAD),
+    Goal(
+        "16 threads on 2 CPUs / 1", r"^threads_pair/.*/threads:16$",
+        CPU, "<= 1.15", same_peer=ONE_THREAD,
+    ),
+    Goal(
+        "16 threads on 2 CPUs / 1", r"^threads_batch/.*/threads:16$",
+        CPU, "<= 1.4", same_peer=ONE_THREAD,
+    ),
+    Goal("handed over / best malloc", r"^prodcons/size:64/", RATE, ">= 2.5", against=MALLOCS),
+    Goal(
+        "handed over / rte_mempool", r"^prodcons/size:64/",
+        RATE, ">= 0.75", against=("rte_mempool",),
+    ),
+    Goal(
+        "handed over / rte_mempool", r"^prodcons/size:(256|1024)/",
+        RATE, ">= 1.0", against=("rte_mempool",),
+    ),
+    Goal("resident bytes each", r"^footprint/", "resident_bytes", "<= 65.2"),
+    Goal("fresh ns each", r"^footprint/", "fresh_ns", "<= 30"),
+    Goal("fresh ns each, huge pages", r"^footprint_thp/", "fresh_ns", "<= 13"),
+    Goal("KiB kept after free and trim", r"^footprint/", "kept_kib", "<= 1024"),
+    Goal("alloc p99.9 / mimalloc", r"^latency/", "alloc_p99.9_ns", "<= 1.0", against=("mimalloc",)),
+    Goal(
+        "alloc p99.99 / mimalloc", r"^latency/",
+        "alloc_p99.99_ns", "<= 1.0", against=("mimalloc",),
+    ),
+    Goal("free p99.9 / mimalloc", r"^latency/", "free_p99.9_ns", "<= 1.0", against=("mimalloc",)),
+    Goal("failures within the stock", r"^burst/", "failed_within", "<= 0"),
+    Goal("failures counted wrongly", r"^burst/", "miscounted_abs", "<= 0"),
+    Goal("failures of another cause", r"^burst/", "counted_elsewhere", "<= 0"),
+    Goal("depot exchanges per call", r"^exchanges/", "worst", "<= 0.025"),
+    Goal("the same, random runs", r"^exchanges/", "random", "<= 0.025"),
+)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""The report as text."""
+
+import re
+
+from plan import BMA, DEBIAN, PEERS, columns_of
+from stats import outcomes
+
+_SHORT = {
+    "bma-inline": "inline", "bma-exported": "exported", "null-call": "null call",
+    "floor-rseq-list": "rseq list", "floor-rseq-magazine": "rseq mag.",
+    "floor-tls-magazine": "tls mag.", "gperftools": "gperf", "rte_mempool": "rte_pool",
+}
+
+
+def number(x):
+    """Three significant digits, no exponent."""
+    if x is None:
+        return ""
+    if x == 0 or abs(x) >= 100:
+        return f"{x:.0f}"
+    if abs(x) >= 1:
+        return f"{x:.1f}" if abs(x) >= 10 else f"{x:.2f}"
+    return f"{x:.3f}" if abs(x) >= 0.1 else f"{x:.4f}"
+
+
+def align(rows, left):
+    """Columns of equal width; the first `left` ones are text."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def _verdict(found):
+    if not found:
+        return ""
+    return "holds" if all(o.holds for o in found) else "MISSED"
+
+
+def figures(results):
+    """Row by row: the medians of all peers, and BMA against the best peer of Debian."""
+    goals = {}
+    for o in outcomes(results):
+        goals.setdefault((o.row, o.goal.metric), []).append(o)
+    peers = [p for p in PEERS if any(p in of for of in results.values.values())]
+    lines = [["", "", *(_SHORT.get(p, p) for p in peers), "/ best", "", "goals"]]
+    for row in results.values:
+        for column in columns_of(row):
+            medians = [results.median(row, p, column.metric) for p in peers]
+            if all(m is None for m in medians):
+                continue
+            ratio, best = None, ""
+            if column.better:
+                best = results.best(row, DEBIAN, column.metric, column.better == "higher")
+                if best:
+                    ratio = results.ratio((row, BMA[0]), (row, best), column.metric)
+            cells = [number(None if m is None else m * column.scale) for m in medians]
+            verdict = _verdict(goals.get((row, column.metric)))
+            shown = [number(ratio), _SHORT.get(best, best) if ratio else "", verdict]
+            lines.append([row, column.unit, *cells, *shown])
+    return align(lines, 2)
+
+
+def verdicts(results):
+    """Goal by goal."""
+    lines = [["goal", "row", "against", "figure", "limit", ""]]
+    for o in outcomes(results):
+        verdict = "holds" if o.holds else "MISSED"
+        lines.append([o.goal.what, o.row, o.against, number(o.value), o.goal.limit, verdict])
+    if len(lines) == 1:
+        return ["no goal was measured"]
+    return align(lines, 3)
+
+
+# Of the CPUs that the threads of a row need, what they must have had for wall clock to count.
+ENOUGH = 0.95
+
+
+def disturbed(results):
+    """Warns of rows by wall clock whose threads had to share their CPUs with other work."""
+    rows = []
+    for row, peers in results.values.items():
+        threads = re.search(r"/threads:([12])$", row)
+        if not threads:
+            continue
+        shares = [results.median(row, p, "cpus_had") / int(threads.group(1)) for p in peers]
+        if min(shares) < ENOUGH:
+            rows.append(f"{row} ({min(shares):.2f})")
+    if rows:
+        yield "Too noisy: other work ran on the CPUs of these rows, so do not trust their figures"
+        yield f"(share of its CPUs that the worst peer had): {', '.join(rows)}"
+
+
+def tally(results):
+    found = outcomes(results)
+    held = sum(o.holds for o in found)
+    return f"{held} of {len(found)} goals hold"

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#include "both.h"
+
+bool works_there(bma_cache *cache)
+{
+	return works(cache);
+}
