@@ -36,10 +36,10 @@ static double churn(struct bma_cache *cache, size_t n)
 	for (size_t i = 0; i < n; i++)
 		order[i] = (uint32_t)(n - 1 - i);
 	for (size_t i = 0; i < batches / 4 + 4; i++)
-		workload_batch(cache, objects, order, n);
+		workload_batch(cache, objects, order, n, true);
 	before = figures(cache).depot_exchanges;
 	for (size_t i = 0; i < batches; i++)
-		workload_batch(cache, objects, order, n);
+		workload_batch(cache, objects, order, n, true);
 	return (double)(figures(cache).depot_exchanges - before) / (double)(2 * n * batches);
 }
 

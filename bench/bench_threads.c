@@ -51,9 +51,9 @@ static void batches(struct bench_state *st, void *arg)
 	pool = workload_enter(st, arg);
 	workload_shuffle(order, BATCH);
 	for (int i = 0; i < WARM_UP; i++)
-		workload_batch(pool, mine, order, BATCH);
+		workload_batch(pool, mine, order, BATCH, true);
 	while (bench_keep_running_batch(st, BATCH))
-		workload_batch(pool, mine, order, BATCH);
+		workload_batch(pool, mine, order, BATCH, true);
 	bench_set_items_processed(st, bench_iterations(st));
 	workload_leave(st);
 }

@@ -95,16 +95,17 @@ static inline void workload_shuffle(uint32_t *order, size_t n)
 }
 
 /**
- * workload_batch - Allocate @n objects, write one word of each, free them in the order given.
+ * workload_batch - Allocate @n objects, write one word of each if @touch, free them in the order given.
  *
  * The order is an array in every case, so that the orders differ in nothing else.
  */
-static inline __attribute__((always_inline)) void workload_batch(peer_pool pool, void **objects,
-								 const uint32_t *order, size_t n)
+static inline __attribute__((always_inline)) void
+workload_batch(peer_pool pool, void **objects, const uint32_t *order, size_t n, bool touch)
 {
 	for (size_t i = 0; i < n; i++) {
 		objects[i] = bench_take(pool);
-		workload_touch(objects[i], i);
+		if (touch)
+			workload_touch(objects[i], i);
 	}
 	for (size_t i = 0; i < n; i++)
 		peer_free(pool, objects[order[i]]);

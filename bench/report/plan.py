@@ -28,9 +28,9 @@ class Group:
 
 GROUPS = (
     Group("pair", r"^pair/"),
-    Group("batch-64", r"^batch_\w+/n:\d+/size:64$"),
-    Group("batch-1024", r"^batch_\w+/n:\d+/size:1024$"),
-    Group("batch-4096", r"^batch_\w+/n:\d+/size:4096$"),
+    Group("batch-64", r"^(batch|touched)_\w+/n:\d+/size:64$"),
+    Group("batch-1024", r"^(batch|touched)_\w+/n:\d+/size:1024$"),
+    Group("batch-4096", r"^(batch|touched)_\w+/n:\d+/size:4096$"),
     Group("threads", r"^threads_.*/threads:[12]$", 1.5),
     Group("crowd", r"^threads_.*/threads:16$", 3),
     Group("prodcons", r"^prodcons/", 2),
@@ -68,7 +68,7 @@ class Column:
 
 COLUMNS = (
     Column(r"^pair/", "cpu_ns", "ns", "lower"),
-    Column(r"^batch_", "cpu_ns", "ns", "lower"),
+    Column(r"^(batch|touched)_", "cpu_ns", "ns", "lower"),
     Column(r"^threads_.*/threads:[12]$", "items_per_second", "M/s", "higher", 1e-6),
     Column(r"^threads_.*/threads:16$", "cpu_ns", "CPU ns", "lower"),
     Column(r"^prodcons/", "items_per_second", "M/s", "higher", 1e-6),

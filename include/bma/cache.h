@@ -53,11 +53,11 @@ struct bma_cache;
  *        with no lock of BMA held; NULL: none. Objects keep what it wrote across free and alloc, so
  *        leave an object constructed when you free it, and do not combine with %BMA_ZERO.
  * @ctx: passed to @ctor.
- * @low: objects in the depot, per slot in use, below which the worker refills; 0: half of @reserve.
+ * @low: objects in the depot, per slot in use, below which the worker refills; 0: a quarter of @reserve.
  * @high: objects a slot keeps at most before it turns to the depot; 0: starts at 3 x @batch and
- *        adapts, up to 1 MiB of objects per slot.
+ *        adapts, up to 4 MiB of objects per slot.
  * @batch: objects per magazine, rounded up to 1, 2, 6, 14, 30, 62, 126, 254 or 510 (larger values:
- *         510); 1: nothing is kept per CPU. 0: by size, about 128 KiB per magazine and at most 126.
+ *         510); 1: nothing is kept per CPU. 0: by size, about 512 KiB per magazine and at most 126.
  * @reserve: the depot's stock in objects, carved at creation and kept up by the worker;
  *           0: one magazine at creation, then 4 x @high per slot in use, doubled (to at most 16
  *           times that) whenever an any-context call finds the depot empty.

@@ -46,7 +46,7 @@ static size_t natural_align(size_t size)
 struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 {
 	struct bma__engine_attr ea;
-	struct bma_cache *cache = NULL;
+	struct bma__engine *e;
 	int rc = bma__init();
 
 	if (!rc)
@@ -66,17 +66,10 @@ struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 		.high = attr->high,
 		.batch = attr->batch,
 	};
-	cache = bma__meta_alloc(sizeof *cache);
-	rc = -ENOMEM;
-	if (!cache)
-		goto failed;
-	cache->engine = bma__engine_create(&ea, &rc);
-	if (!cache->engine)
-		goto failed;
-	cache->head = cache->engine->head;
-	return cache;
+	e = bma__engine_create(&ea, &rc);
+	if (e)
+		return bma__engine_handle(e);
 failed:
-	bma__meta_free(cache, sizeof *cache);
 	errno = -rc;
 	return NULL;
 }
@@ -101,15 +94,21 @@ int bma_cache_destroy(struct bma_cache *cache)
 		return -EBUSY;
 	}
 	bma__engine_free(e);
-	bma__meta_free(cache, sizeof *cache);
 	return 0;
 }
 
 void *bma__cache_alloc_slow(struct bma_cache *cache)
 {
-	struct bma__engine *e = cache->engine;
+	struct bma__engine *e;
 	void *obj;
 
+#if BMA__RSEQ_BUILT
+	/* Mostly one step along the tape is all there is to do. */
+	BMA__STEP_POP(cache, obj, slow);
+	return obj;
+slow:
+#endif
+	e = cache->engine;
 	bma__rseq_clear();
 	obj = bma__slot_alloc(e);
 	if (bma__unlikely(!obj)) {
@@ -121,10 +120,13 @@ void *bma__cache_alloc_slow(struct bma_cache *cache)
 
 void bma__cache_free_slow(struct bma_cache *cache, void *obj)
 {
-	struct bma__engine *e = cache->engine;
-
+#if BMA__RSEQ_BUILT
+	BMA__STEP_PUSH(cache, obj, slow);
+	return;
+slow:
+#endif
 	bma__rseq_clear();
-	bma__slot_free(e, obj);
+	bma__slot_free(cache->engine, obj);
 }
 
 /* The system has no memory, or so it said; what others freed meanwhile will do. */
@@ -136,7 +138,7 @@ static void *alloc_sleep(struct bma__engine *e)
 	if (obj)
 		return obj;
 	bma__init_threads();
-	bma__worker_kick(e);
+	bma__worker_kick_sometimes(e);
 	word = bma__refill_magazine(e, bma__refill_node());
 	obj = word ? bma__slot_alloc_from(e, word) : bma__slot_alloc(e);
 	if (!obj) {
@@ -176,7 +178,7 @@ void *bma_cache_alloc_flags(struct bma_cache *cache, unsigned int flags)
 
 	if (flags & BMA_SLEEP) {
 #if BMA__RSEQ_BUILT
-		BMA__POP(cache, BMA__SLOT_LOADED, obj, slow);
+		BMA__STEP_POP(cache, obj, slow);
 		goto done;
 slow:
 		bma__rseq_clear();

@@ -21,6 +21,7 @@
 #include "refill.h"
 #include "reserve.h"
 #include "slot.h"
+#include "stack.h"
 #include "ticket.h"
 #include "worker.h"
 

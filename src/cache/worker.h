@@ -15,6 +15,11 @@
 
 /* @e needs a look. Any context. */
 void bma__worker_kick(struct bma__engine *e);
+/*
+ * The same by a caller that has helped itself: the depot wants its stock again, but not at once. Wakes the
+ * worker at most every 5 ms. May sleep.
+ */
+void bma__worker_kick_sometimes(struct bma__engine *e);
 /* What @e needed is met, or no longer wanted: a trim has just emptied it on purpose. */
 void bma__worker_forget(struct bma__engine *e);
 /* Start the thread unless it runs or BMA_CONF says worker:off. May sleep. Returns 0 or a negative

@@ -71,10 +71,9 @@ static void slots_and_depot(struct bma__engine *e, struct bma_cache_stats *s)
 	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
 		struct bma__depot *d = &e->depot[node];
 
-		s->depot += on_depot(&d->full);
-		s->depot_exchanges +=
-			atomic_load_explicit(&d->exchanges, memory_order_relaxed) +
-			atomic_load_explicit(&d->empty_exchanges, memory_order_relaxed);
+		for (uint32_t i = 0; i < BMA__DEPOT_RING; i++)
+			s->depot += on_depot(&d->full[i]);
+		s->depot_exchanges += bma__depot_exchanges(d);
 	}
 	s->cached += s->depot;
 	s->depot_target = (uint64_t)atomic_load_explicit(&e->target_mags, memory_order_relaxed) *

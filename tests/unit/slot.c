@@ -74,15 +74,15 @@ Test(slot, the_tape_serves_before_the_depot)
 		p[i] = take(e);
 	for (int i = 0; i < 60; i++)
 		bma__slot_free(e, p[i]);
-	before = e->depot[0].exchanges;
+	before = bma__depot_exchanges(e->depot);
 	for (int round = 0; round < 1000; round++) {
 		for (int i = 0; i < 60; i++)
 			p[i] = take(e);
 		for (int i = 0; i < 60; i++)
 			bma__slot_free(e, p[i]);
 	}
-	cr_assert_leq(e->depot[0].exchanges - before, 100, "%llu",
-		      (unsigned long long)(e->depot[0].exchanges - before));
+	cr_assert_leq(bma__depot_exchanges(e->depot) - before, 100, "%llu",
+		      (unsigned long long)(bma__depot_exchanges(e->depot) - before));
 }
 
 Test(slot, grows_when_traffic_turns_round_and_not_otherwise)
@@ -102,14 +102,14 @@ Test(slot, grows_when_traffic_turns_round_and_not_otherwise)
 		for (int i = 0; i < N; i++)
 			p[i] = take(e);
 	}
-	before = e->depot[0].exchanges;
+	before = bma__depot_exchanges(e->depot);
 	for (int round = 0; round < 50; round++) {
 		for (int i = 0; i < N; i++)
 			bma__slot_free(e, p[i]);
 		for (int i = 0; i < N; i++)
 			p[i] = take(e);
 	}
-	cr_assert_leq(e->depot[0].exchanges - before, 2 * 50 * N / 40);
+	cr_assert_leq(bma__depot_exchanges(e->depot) - before, 2 * 50 * N / 40);
 }
 
 Test(slot, a_frozen_slot_is_passed_by)

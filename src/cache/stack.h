@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tagged stacks of magazines.
+ *
+ * The head is one 64-bit word {tag, index}; every change of it by anybody adds 1 to the tag. Push writes
+ * the link of its magazine (in hand, so nobody else writes it), then exchanges the head with release. Pop
+ * reads the head with acquire, the link of the top (which may be stale: links are type-stable), then
+ * exchanges with acquire.
+ *
+ * Invariant: a magazine is on at most one stack, once, and whoever exchanged the head away from it has it
+ * in hand. A pop that read a stale link fails, because the head changed and its tag with it; it would take
+ * 2^32 changes during one pop to deceive it.
+ *
+ * Ordering: the push's release is read by the pop's acquire, so elements and everything done to the objects
+ * before they were freed are visible to who takes them out. A stale pop's acquire is harmless. Both are
+ * lock-free: a failed exchange means that another one succeeded.
+ */
+#ifndef BMA_CACHE_STACK_H
+#define BMA_CACHE_STACK_H
+
+#include "page/page.h"
+
+struct bma__mag_stack {
+	_Atomic uint64_t head;
+};
+
+void bma__stack_push(struct bma__mag_stack *stack, uint32_t class, uintptr_t word);
+void bma__stack_push_index(struct bma__mag_stack *stack, uint32_t index, uint32_t count);
+/* Returns the word of the top, in hand now, or 0. */
+uintptr_t bma__stack_pop(struct bma__mag_stack *stack, uint32_t class);
+/* Take the whole chain: index of its first magazine, or 0; the rest follows by bma__stack_next().
+ */
+uint32_t bma__stack_take_all(struct bma__mag_stack *stack);
+uint32_t bma__stack_next(uint32_t index);
+/* How many magazines are on a stack (a snapshot). */
+uint32_t bma__stack_depth(const struct bma__mag_stack *stack);
+/* The word of a magazine that was taken from a stack by its index. */
+uintptr_t bma__stack_word(uint32_t class, uint32_t index);
+
+#endif /* BMA_CACHE_STACK_H */
