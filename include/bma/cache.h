@@ -57,7 +57,7 @@ struct bma_cache;
  * @high: objects a slot keeps at most before it turns to the depot; 0: starts at 3 x @batch and
  *        adapts, up to 4 MiB of objects per slot.
  * @batch: objects per magazine, rounded up to 1, 2, 6, 14, 30, 62, 126, 254 or 510 (larger values:
- *         510); 1: nothing is kept per CPU. 0: by size, about 512 KiB per magazine and at most 126.
+ *         510); 1: nothing is kept per CPU. 0: by size, about 512 KiB per magazine and at most 254.
  * @reserve: the depot's stock in objects, carved at creation and kept up by the worker;
  *           0: one magazine at creation, then 4 x @high per slot in use, doubled (to at most 16
  *           times that) whenever an any-context call finds the depot empty.
@@ -86,7 +86,7 @@ struct bma_cache_attr {
  * Context: may sleep. Thread-safe. In a child of fork the worker is started anew.
  * Returns: the cache, or NULL with errno:
  *   EINVAL  size 0 or over the maximum, an alignment that is no power of two or over the maximum,
- * an unknown flag, low over reserve, high below batch (BMA_CONF=verbose names the field); E2BIG
+ * an unknown flag, low over reserve, high below batch, a reserve of more bytes than addresses (BMA_CONF=verbose names the field); E2BIG
  * attr_size smaller or larger than this library knows; ENOMEM  the system gave no memory; ENOSPC
  * 65536 caches exist.
  */
@@ -102,7 +102,7 @@ BMA_API struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr);
  * period if objects wait for one.
  * Returns: 0; -EBUSY while objects are live or a reserve exists (counted in a message under
  * BMA_CONF=verbose); -EDEADLK if objects wait for a grace period and the caller is in a read section;
- * -ENOMEM if the system refused a fence. Unless it returns 0 the cache goes on working. The memory is
+ * what the system said (-ENOMEM, say) if it refused a fence. Unless it returns 0 the cache goes on working. The memory is
  * returned to the system after an RCU grace period.
  */
 BMA_API int bma_cache_destroy(struct bma_cache *cache);

@@ -32,7 +32,7 @@ BMA_API struct bma_reserve *bma_reserve_create(struct bma_cache *cache, size_t n
  * Cannot fail as long as fewer than n objects were taken since the last complete refill, however
  * many contexts take at once: each entry is one atomic exchange.
  *
- * Context: any. Wait-free in n. The object is freed by bma_cache_free() as any other.
+ * Context: any. Lock-free: a round over the n entries, and one more for each refill meanwhile. The object is freed by bma_cache_free() as any other.
  * Returns: an object, not cleared; NULL when the reserve is empty.
  * Memory ordering: acquire.
  */

@@ -51,7 +51,7 @@ static void drop(struct bma__lock *const *locks, size_t n, uint32_t first)
 
 static void prepare(void)
 {
-	bma__lock_fork_take(&fork_lock);
+	bma__lock_fork_take(&fork_lock); /* a handler that forks in here is not supported */
 	bma__defer_before_fork(GRACE_PERIOD_PATIENCE);
 	taken = 0;
 	take(before_engines, COUNT(before_engines), 0);

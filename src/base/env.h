@@ -3,7 +3,7 @@
  * BMA_CONF="key:value,key:value": the one environment variable, read once.
  *
  *   verbose          say why a call was refused
- *   worker:off       no threads; the program calls bma_poll()
+ *   worker:off|on    no threads, the program calls bma_poll(); or threads (default)
  *   index:cid|cpu    which slot index to use where both are there (default: cid on one node)
  *   rseq:off         guest slots only
  *   thp:on           ask for huge pages

@@ -76,7 +76,7 @@ static bool take_batch(uint64_t *found)
 		head = bma__stack_take_all(&e->sealed);
 		e->waiting = head;
 		bma__lock_drop(&bma__purge_lock);
-		for (; head; head = bma__stack_next(head))
+		for (; head; head = bma__stack_next(e->class, head))
 			++*found;
 	}
 	return any || *found;
@@ -90,8 +90,8 @@ static void release_magazines(struct bma__engine *e)
 		uintptr_t word = bma__stack_word(e->class, e->waiting);
 		uint32_t n = bma__mag_count(e->class, word);
 
-		e->waiting = bma__stack_next(e->waiting);
-		bma__depot_put(e, word);
+		e->waiting = bma__stack_next(e->class, e->waiting);
+		bma__depot_add(e, &e->depot[bma__refill_node()], word);
 		atomic_fetch_sub_explicit(&e->limbo, n, memory_order_release);
 	}
 	bma__lock_drop(&bma__purge_lock);
@@ -194,14 +194,20 @@ int bma__defer_start(void)
 
 void bma__defer_stop(void)
 {
+	bool was;
+
+	/* Not joined under the lock: a thread in a read section may want it, and the joined one wait for it. */
 	bma__lock_take(&bma__thread_lock);
-	if (atomic_load_explicit(&running, memory_order_relaxed)) {
-		atomic_store_explicit(&stopping, true, memory_order_release);
-		bma__waker_ask(&waker);
-		pthread_join(thread, NULL);
-		atomic_store_explicit(&running, false, memory_order_relaxed);
-		atomic_store_explicit(&stopping, false, memory_order_relaxed);
-	}
+	was = atomic_load_explicit(&running, memory_order_relaxed) &&
+	      !atomic_exchange_explicit(&stopping, true, memory_order_release);
+	bma__lock_drop(&bma__thread_lock);
+	if (!was)
+		return;
+	bma__waker_ask(&waker);
+	pthread_join(thread, NULL);
+	bma__lock_take(&bma__thread_lock);
+	atomic_store_explicit(&running, false, memory_order_relaxed);
+	atomic_store_explicit(&stopping, false, memory_order_relaxed);
 	bma__lock_drop(&bma__thread_lock);
 }
 
@@ -283,7 +289,7 @@ static void take_back(void)
 			uint32_t index = e->waiting;
 			uintptr_t word = bma__stack_word(e->class, index);
 
-			e->waiting = bma__stack_next(index);
+			e->waiting = bma__stack_next(e->class, index);
 			bma__stack_push(&e->sealed, e->class, word);
 		}
 	}

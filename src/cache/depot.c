@@ -25,24 +25,59 @@ static void prefetch(uint32_t class, uintptr_t word)
 		__builtin_prefetch((const void *)line, 1);
 }
 
+static uint32_t difference(const _Atomic uint64_t *more, const _Atomic uint64_t *less)
+{
+	uint64_t l = atomic_load_explicit(less, memory_order_relaxed);
+	uint64_t m = atomic_load_explicit(more, memory_order_relaxed);
+
+	return m > l ? (uint32_t)(m - l) : 0;
+}
+
 uint32_t bma__depot_depth(const struct bma__depot *d)
 {
-	uint64_t gets = atomic_load_explicit(&d->gets, memory_order_relaxed);
-	uint64_t puts = atomic_load_explicit(&d->puts, memory_order_relaxed);
+	return difference(&d->puts, &d->gets);
+}
 
-	return puts > gets ? (uint32_t)(puts - gets) : 0;
+uint32_t bma__depot_empties(const struct bma__depot *d)
+{
+	return difference(&d->empty_puts, &d->empty_gets);
 }
 
 uint64_t bma__depot_exchanges(const struct bma__depot *d)
 {
 	return atomic_load_explicit(&d->puts, memory_order_relaxed) +
 	       atomic_load_explicit(&d->gets, memory_order_relaxed) +
-	       atomic_load_explicit(&d->empty_exchanges, memory_order_relaxed) -
+	       atomic_load_explicit(&d->empty_puts, memory_order_relaxed) +
+	       atomic_load_explicit(&d->empty_gets, memory_order_relaxed) -
 	       atomic_load_explicit(&d->ours, memory_order_relaxed);
 }
 
-/* A magazine of the ring, in hand; @nth: how many had been got before. */
-static uintptr_t take(struct bma__engine *e, struct bma__depot *d, uint64_t *nth)
+static uint64_t length(struct bma__engine *e, const struct bma__mag_stack *stack)
+{
+	uint32_t index = (uint32_t)atomic_load_explicit(&stack->head, memory_order_acquire);
+	uint64_t n = 0;
+
+	for (; index; index = bma__stack_next(e->class, index))
+		n++;
+	return n;
+}
+
+void bma__depot_recount(struct bma__engine *e, struct bma__depot *d)
+{
+	uint64_t full = 0;
+
+	for (uint32_t i = 0; i < BMA__DEPOT_RING; i++)
+		full += length(e, &d->full[i]);
+	atomic_store_explicit(&d->puts, atomic_load_explicit(&d->gets, memory_order_relaxed) + full,
+			      memory_order_relaxed);
+	atomic_store_explicit(&d->empty_puts,
+			      atomic_load_explicit(&d->empty_gets, memory_order_relaxed) +
+				      length(e, &d->empty),
+			      memory_order_relaxed);
+}
+
+/* One round over the ring: a magazine in hand, or 0; @nth: how many had been got before. */
+static uintptr_t take_once(struct bma__engine *e, struct bma__depot *d, uint64_t *nth)
 {
 	uint64_t first = atomic_load_explicit(&d->gets, memory_order_relaxed);
 
@@ -55,6 +90,19 @@ static uintptr_t take(struct bma__engine *e, struct bma__depot *d, uint64_t *nth
 		return word;
 	}
 	return 0;
+}
+
+/* A put behind the back of a round that found nothing makes it look once more. */
+static uintptr_t take(struct bma__engine *e, struct bma__depot *d, uint64_t *nth)
+{
+	uint64_t puts;
+	uintptr_t word;
+
+	do {
+		puts = atomic_load_explicit(&d->puts, memory_order_acquire);
+		word = take_once(e, d, nth);
+	} while (!word && atomic_load_explicit(&d->puts, memory_order_acquire) != puts);
+	return word;
 }
 
 static uint64_t put(struct bma__engine *e, struct bma__depot *d, uintptr_t word)
@@ -108,8 +156,11 @@ void bma__depot_put(struct bma__engine *e, uintptr_t word)
 	uint32_t high = atomic_load_explicit(&e->high_mags, memory_order_relaxed);
 	uint64_t nth = put(e, d, word);
 
-	if (looks(nth, high) && bma__depot_depth(d) > high &&
-	    !atomic_load_explicit(&e->watched, memory_order_relaxed))
+	if (!looks(nth, high) || bma__depot_depth(d) <= high)
+		return;
+	/* Either the worker sees how deep the depot is, or this sees that it no longer watches. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!atomic_load_explicit(&e->watched, memory_order_relaxed))
 		bma__worker_kick(e);
 }
 
@@ -136,7 +187,7 @@ uintptr_t bma__depot_get_empty(struct bma__engine *e)
 
 	if (!word)
 		return bma__mag_new(e->class);
-	atomic_fetch_add_explicit(&d->empty_exchanges, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&d->empty_gets, 1, memory_order_relaxed);
 	return word;
 }
 
@@ -145,5 +196,5 @@ void bma__depot_put_empty(struct bma__engine *e, uintptr_t word)
 	struct bma__depot *d = &e->depot[node_now()];
 
 	bma__stack_push(&d->empty, e->class, word);
-	atomic_fetch_add_explicit(&d->empty_exchanges, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&d->empty_puts, 1, memory_order_relaxed);
 }

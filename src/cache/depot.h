@@ -28,7 +28,7 @@ struct bma__depot {
 	_Atomic uint64_t gets __attribute__((aligned(2 * BMA_CACHELINE)));
 	_Atomic uint32_t low_seen; /* least depth at a get since the worker looked */
 	struct bma__mag_stack empty __attribute__((aligned(2 * BMA_CACHELINE)));
-	_Atomic uint64_t empty_exchanges;
+	_Atomic uint64_t empty_puts, empty_gets;
 	_Atomic uint64_t ours; /* puts and gets that were not by slots */
 };
 
@@ -43,12 +43,16 @@ void bma__depot_put(struct bma__engine *e, uintptr_t word);
 uintptr_t bma__depot_get_empty(struct bma__engine *e);
 void bma__depot_put_empty(struct bma__engine *e, uintptr_t word);
 
+/* In a child of fork: count anew what calls of threads that are not there had counted, or not yet. */
+void bma__depot_recount(struct bma__engine *e, struct bma__depot *d);
+
 /* The same by the worker, on a given node: wakes nobody, counts as no exchange. */
 uintptr_t bma__depot_remove(struct bma__engine *e, struct bma__depot *d);
 void bma__depot_add(struct bma__engine *e, struct bma__depot *d, uintptr_t word);
 
-/* Full magazines in @d, and exchanges with slots, full and empty, either way. */
+/* Full magazines in @d, empty ones, and exchanges with slots, full and empty, either way. */
 uint32_t bma__depot_depth(const struct bma__depot *d);
+uint32_t bma__depot_empties(const struct bma__depot *d);
 uint64_t bma__depot_exchanges(const struct bma__depot *d);
 
 #endif /* BMA_CACHE_DEPOT_H */

@@ -12,7 +12,7 @@
 #define TAPE_MAX 8192u
 /* A magazine holds about this many bytes of objects. */
 #define MAGAZINE_BUDGET ((size_t)512 << 10)
-#define MAGAZINE_CLASS_MAX 5u /* capacity 126, unless asked for more */
+#define MAGAZINE_CLASS_MAX 6u /* capacity 254, unless asked for more */
 /* Above this size objects are not kept in slots. */
 #define SLOT_OBJECT_MAX ((size_t)64 << 10)
 #define MAGS_PER_SLOT 3u

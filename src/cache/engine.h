@@ -3,8 +3,8 @@
  * Engines: what holds the objects of one size. A cache is a handle on an engine.
  *
  * Slots stand CPU-major: one sparse region of 4 MiB per index, in which engine n has the 64 bytes
- *at n * 64, so that a CPU's slots of many engines share its own pages and nothing is touched for a
- *CPU that does not come by. Guest slots are the regions after the last index.
+ * at n * 64, so that a CPU's slots of many engines share its own pages and nothing is touched for a
+ * CPU that does not come by. Guest slots are the regions after the last index.
  *
  * Equation at a quiescent point (bma__engine_count):
  *	live + cached + limbo + parked + reserved + free in slabs = carved

@@ -49,7 +49,7 @@ static uintptr_t fresh(uint32_t class)
 
 uintptr_t bma__mag_new(uint32_t class)
 {
-	uintptr_t word = bma__stack_pop(&classes[class].idle, class);
+	uintptr_t word = bma__stack_pop(&classes[class].idle, class | BMA__STACK_OUTLINE);
 
 	return word ? word : fresh(class);
 }
@@ -57,15 +57,14 @@ uintptr_t bma__mag_new(uint32_t class)
 void bma__mag_release(uint32_t class, uintptr_t word)
 {
 	bma__assert(bma__mag_count(class, word) == 0);
-	bma__stack_push(&classes[class].idle, class, word);
+	bma__stack_push(&classes[class].idle, class | BMA__STACK_OUTLINE, word);
 }
 
 static int map_segment(uint32_t class)
 {
 	struct class *c = &classes[class];
 	uint32_t n = atomic_load_explicit(&c->limit, memory_order_relaxed);
-	size_t links =
-		bma__align_up((per_segment(class) + 1) * sizeof(struct bma__mag_meta), BMA_PAGE);
+	size_t links = bma__align_up((per_segment(class) + 1) * sizeof(uint64_t), BMA_PAGE);
 	struct bma__mag_segment *s = &bma__mag_segments[nsegments];
 	char *p;
 
@@ -76,7 +75,7 @@ static int map_segment(uint32_t class)
 		return -ENOMEM;
 	*(uint32_t *)p = nsegments;
 	s->base = (uintptr_t)p;
-	s->meta = (struct bma__mag_meta *)(p + BMA__MAG_SEGMENT_SIZE);
+	s->links = (_Atomic uint64_t *)(p + BMA__MAG_SEGMENT_SIZE);
 	c->segments[n / per_segment(class)] = (uint16_t)nsegments++;
 	atomic_fetch_add_explicit(&mapped, BMA__MAG_SEGMENT_SIZE + links, memory_order_relaxed);
 	atomic_store_explicit(&c->limit, n + per_segment(class), memory_order_release);
@@ -85,7 +84,7 @@ static int map_segment(uint32_t class)
 
 /*
  * Promises count what objects and slots need; magazines may all the same be elsewhere for a while, on the
- * local stacks of slots that were in use before.
+ * tapes of slots that were in use before.
  */
 uintptr_t bma__mag_new_sleep(uint32_t class)
 {
@@ -124,48 +123,62 @@ void bma__mag_unpromise(uint32_t class, uint32_t n)
 	bma__lock_drop(&bma__mag_lock);
 }
 
+static uint32_t pages_of_segment(void)
+{
+	return (uint32_t)(BMA__MAG_SEGMENT_SIZE / BMA_PAGE);
+}
+
+static size_t trim_bytes(uint32_t segments)
+{
+	return bma__align_up(BMA__MAG_SEGMENTS * sizeof(uint32_t) + segments * pages_of_segment(),
+			     BMA_PAGE);
+}
+
 /*
  * A page goes back when all magazines in it are idle and in our hands: their links, which stay, keep
- * them on the list meanwhile. Magazines larger than a page do not exist. The first page of a segment, which
- * holds its number, stays: its position 0 is never idle.
+ * them on the list @head meanwhile. Magazines larger than a page do not exist. The first page of a segment,
+ * which holds its number, stays: its position 0 is never idle.
  */
+static void purge(uint32_t class, uint32_t head, uint32_t segments)
+{
+	uint32_t per_page = (uint32_t)(BMA_PAGE / bma__mag_size(class)), pages = pages_of_segment();
+	uint32_t *ordinal = bma__os.map(trim_bytes(segments)); /* of a segment in its class */
+	uint8_t *idle; /* per page: magazines in it that are idle */
+
+	if (!ordinal)
+		return;
+	idle = (uint8_t *)(ordinal + BMA__MAG_SEGMENTS);
+	for (uint32_t i = 0; i < segments; i++)
+		ordinal[classes[class].segments[i]] = i;
+	for (; head; head = bma__stack_next(class | BMA__STACK_OUTLINE, head))
+		idle[ordinal[head / BMA__MAG_POSITIONS] * pages +
+		     head % BMA__MAG_POSITIONS / per_page]++;
+	for (uint32_t i = 0; i < segments * pages; i++) {
+		struct bma__mag_segment *s = &bma__mag_segments[classes[class].segments[i / pages]];
+
+		if (idle[i] == per_page)
+			bma__os.advise((void *)(s->base + i % pages * BMA_PAGE), BMA_PAGE,
+				       MADV_DONTNEED);
+	}
+	bma__os.unmap(ordinal, trim_bytes(segments));
+}
+
 static void trim_class(uint32_t class)
 {
-	uint32_t per_page = (uint32_t)(BMA_PAGE / bma__mag_size(class));
-	uint32_t pages = (uint32_t)(BMA__MAG_SEGMENT_SIZE / BMA_PAGE), segments, head, index;
-	uint32_t *ordinal; /* of a segment in its class */
-	uint8_t *idle;	   /* per page: magazines in it that are idle */
-	size_t bytes;
+	uint32_t head = bma__stack_take_all(&classes[class].idle), index;
 
-	head = bma__stack_take_all(&classes[class].idle);
 	if (!head)
 		return;
 	/* After the chain was taken: by its acquire all that is in it counts as taken. */
-	segments = atomic_load_explicit(&classes[class].taken, memory_order_relaxed) /
-			   per_segment(class) +
-		   1;
-	bytes = bma__align_up(BMA__MAG_SEGMENTS * sizeof(uint32_t) + segments * pages, BMA_PAGE);
-	ordinal = bma__os.map(bytes);
-	idle = (uint8_t *)(ordinal + BMA__MAG_SEGMENTS);
-	for (uint32_t i = 0; ordinal && i < segments; i++)
-		ordinal[classes[class].segments[i]] = i;
-	for (index = head; ordinal && index; index = bma__stack_next(index))
-		idle[ordinal[index / BMA__MAG_POSITIONS] * pages +
-		     index % BMA__MAG_POSITIONS / per_page]++;
-	for (uint32_t i = 0; ordinal && i < segments * pages; i++) {
-		if (idle[i] == per_page)
-			bma__os.advise(
-				(char *)bma__mag_segments[classes[class].segments[i / pages]].base +
-					i % pages * BMA_PAGE,
-				BMA_PAGE, MADV_DONTNEED);
-	}
+	purge(class, head,
+	      atomic_load_explicit(&classes[class].taken, memory_order_relaxed) /
+			      per_segment(class) +
+		      1);
 	while (head) {
 		index = head;
-		head = bma__stack_next(index);
-		bma__stack_push_index(&classes[class].idle, index, 0);
+		head = bma__stack_next(class | BMA__STACK_OUTLINE, index);
+		bma__mag_release(class, bma__mag_word(bma__mag_at(class, index), 0));
 	}
-	if (ordinal)
-		bma__os.unmap(ordinal, bytes);
 }
 
 void bma__mag_trim(void)

@@ -4,12 +4,13 @@
  * period.
  *
  * A magazine is S = 32 << class bytes, aligned to S. Its first 16 bytes hold no element but, while it is in
- * a slot, the addresses of its neighbours on the tape (see slot.h); capacity is S/8 - 2. A *word* is the
- * address of its top element: low bits 8: empty, 16: one element, ...; the word 0 is "no magazine".
+ * a slot, the addresses of its neighbours on the tape (see slot.h), and on a stack its link; capacity is
+ * S/8 - 2. A *word* is the address of its top element: low bits 8: empty, 16: one element, ...; the word 0
+ * is "no magazine".
  *
- * Links and counts stand out of line, 8 bytes a magazine, so that a magazine can wait on a stack
- * without its own pages. Addresses and links are type-stable for the life of the process: a stale
- * read of a link gets some value, and the compare-and-exchange that would use it fails by its tag.
+ * Idle magazines have their links out of line, so that their pages can be given back. Addresses and links
+ * are type-stable for the life of the process: a stale read of a link gets some value (0 where the page
+ * went back), and the compare-and-exchange that would use it fails by its tag.
  *
  * Magazines come from segments of 2 MiB, aligned to that, each of one class; index = segment << 16 |
  * position. Position 0 holds the segment's number, so that the index follows from the address. May-sleep
@@ -26,19 +27,9 @@
 #define BMA__MAG_SEGMENTS 65536u
 #define BMA__MAG_POSITIONS 65536u
 #define BMA__MAG_SEGMENT_SIZE ((uintptr_t)2 << 20)
-/* info = depth << COUNT_BITS | count */
-#define BMA__MAG_COUNT_BITS 9
-#define BMA__MAG_COUNT_MASK ((1u << BMA__MAG_COUNT_BITS) - 1)
-
-struct bma__mag_meta {
-	_Atomic uint32_t next; /* index of the one below on the same stack, 0: none */
-	_Atomic uint32_t
-		info; /* how many stand on the stack from here down; elements in this one */
-};
-
 struct bma__mag_segment {
 	uintptr_t base;
-	struct bma__mag_meta *meta;
+	_Atomic uint64_t *links; /* out of line, of idle magazines */
 };
 
 extern struct bma__mag_segment bma__mag_segments[BMA__MAG_SEGMENTS];
@@ -88,9 +79,9 @@ static inline struct bma__mag_links *bma__mag_links(uintptr_t base)
 	return (struct bma__mag_links *)base;
 }
 
-static inline struct bma__mag_meta *bma__mag_meta(uint32_t index)
+static inline _Atomic uint64_t *bma__mag_link(uint32_t index)
 {
-	return &bma__mag_segments[index / BMA__MAG_POSITIONS].meta[index % BMA__MAG_POSITIONS];
+	return &bma__mag_segments[index / BMA__MAG_POSITIONS].links[index % BMA__MAG_POSITIONS];
 }
 
 static inline uintptr_t bma__mag_at(uint32_t class, uint32_t index)

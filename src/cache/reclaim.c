@@ -17,7 +17,7 @@ static void drain_stack(struct bma__engine *e, struct bma__mag_stack *stack)
 	uint32_t index = bma__stack_take_all(stack);
 
 	while (index) {
-		uint32_t next = bma__stack_next(index);
+		uint32_t next = bma__stack_next(e->class, index);
 		uintptr_t word = bma__stack_word(e->class, index);
 
 		if (bma__mag_count(e->class, word))
@@ -73,6 +73,10 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
 		drain_depot(e, &e->depot[node]);
 		drain_stack(e, &e->depot[node].empty);
+		atomic_store_explicit(
+			&e->depot[node].empty_gets,
+			atomic_load_explicit(&e->depot[node].empty_puts, memory_order_relaxed),
+			memory_order_relaxed);
 	}
 	bma__lock_drop(&bma__drain_lock);
 	bma__engine_shrink(e, 0);

@@ -83,11 +83,13 @@ static uint32_t drain_node(struct bma__engine *e, uint32_t node)
 		bma__drain_magazine(e, word);
 		moved++;
 	}
-	while (bma__stack_depth(&d->empty) > target) {
+	while (bma__depot_empties(d) > target) {
 		uintptr_t word = bma__stack_pop(&d->empty, e->class);
 
 		if (!word)
 			break;
+		atomic_fetch_add_explicit(&d->empty_gets, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&d->ours, 1, memory_order_relaxed);
 		bma__mag_release(e->class, word);
 	}
 	return moved;
@@ -110,7 +112,8 @@ static void set_watched(struct bma__engine *e, bool watched)
 {
 	uint32_t high = atomic_load_explicit(&e->high_mags, memory_order_relaxed);
 
-	atomic_store_explicit(&e->watched, watched, memory_order_seq_cst);
+	atomic_store_explicit(&e->watched, watched, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst); /* pairs with that of bma__depot_put() */
 	for (uint32_t node = 0; !watched && node < bma__topo.nodes; node++) {
 		if (bma__depot_depth(&e->depot[node]) > high)
 			atomic_store_explicit(&e->watched, true, memory_order_relaxed);

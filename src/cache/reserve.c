@@ -42,8 +42,10 @@ size_t bma__reserve_fill(struct bma_reserve *r)
 		}
 		atomic_fetch_add_explicit(&r->engine->reserved, 1, memory_order_relaxed);
 		if (atomic_compare_exchange_strong_explicit(
-			    &r->entry[i], &none, obj, memory_order_release, memory_order_relaxed))
+			    &r->entry[i], &none, obj, memory_order_release, memory_order_relaxed)) {
+			atomic_fetch_add_explicit(&r->fills, 1, memory_order_release);
 			continue;
+		}
 		/* Another refill was first. */
 		atomic_fetch_sub_explicit(&r->engine->reserved, 1, memory_order_relaxed);
 		bma__slot_free(r->engine, obj);

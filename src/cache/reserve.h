@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reserves: an array of object pointers, each entry taken and filled by one atomic exchange.
+ * Reserves: an array of object pointers. An entry is taken by one atomic exchange and filled by one compare
+ * and exchange from empty.
  *
  * Invariant: an object is in at most one entry. n takers find n objects: each looks at all entries
  * in turn, and an entry that it finds empty was emptied by another taker, who has one. An entry that
  * was filled behind a taker's back makes it look once more.
- * Ordering: filling is a release exchange, taking an acquire one.
+ * Ordering: filling is a release, taking an acquire.
  */
 #ifndef BMA_CACHE_RESERVE_H
 #define BMA_CACHE_RESERVE_H

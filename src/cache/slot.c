@@ -6,8 +6,6 @@
 #define TRIES 8
 /* Guest slots looked at before a thread makes do with the depot. */
 #define GUEST_TRIES 4
-/* Places on a tape count from here, so that it can grow both ways. */
-#define PLACE_FIRST (1u << 22)
 
 /* A slot that this thread may work on: by index through sequences, or a guest slot that it owns. */
 struct view {
@@ -162,28 +160,18 @@ static uint32_t limit_of(const struct bma__engine *e, const struct bma__slot *s)
 	return limit ? limit : e->tape;
 }
 
-static uint32_t place_of(const struct bma__engine *e, uintptr_t word)
+/*
+ * How long the tape is after @old, at one of its ends, gets a neighbour there. @other: its link the other
+ * way. The length is a hint that a handler may leave wrong by one; where the loaded magazine is alone it is
+ * known.
+ */
+static uint32_t longer_by_one(const struct view *v, uintptr_t old, uintptr_t other)
 {
-	struct bma__mag_meta *meta = bma__mag_meta(bma__mag_index(e->class, word));
-
-	return atomic_load_explicit(&meta->info, memory_order_relaxed) >> BMA__MAG_COUNT_BITS;
-}
-
-static void set_place(const struct bma__engine *e, uintptr_t word, uint32_t place)
-{
-	struct bma__mag_meta *meta = bma__mag_meta(bma__mag_index(e->class, word));
-
-	atomic_store_explicit(&meta->info, place << BMA__MAG_COUNT_BITS, memory_order_relaxed);
-}
-
-/* Whether the tape may grow by one; @end: the place of the end that the loaded one is not at. */
-static bool has_room(const struct bma__engine *e, const struct view *v, uint32_t place,
-		     const _Atomic uint32_t *end)
-{
-	uint32_t other = atomic_load_explicit(end, memory_order_relaxed);
-	uint32_t length = (place > other ? place - other : other - place) + 1;
-
-	return length < limit_of(e, v->slot);
+	if (!old)
+		return 1;
+	if (!other)
+		return 2;
+	return atomic_load_explicit(&v->slot->length, memory_order_relaxed) + 1;
 }
 
 /*
@@ -222,21 +210,17 @@ static bool extend_left(struct bma__engine *e, const struct view *v, uint32_t ge
 			uintptr_t word)
 {
 	struct bma__mag_links *links = bma__mag_links(bma__mag_base(e->class, word));
-	uint32_t place = old ? place_of(e, old) : PLACE_FIRST;
-	bool grow = old && has_room(e, v, place, &v->slot->right);
+	uintptr_t right = old ? load_link(&bma__mag_links(old - 8)->next) : 0;
+	uint32_t length = longer_by_one(v, old, right);
+	bool grow = length <= limit_of(e, v->slot);
 
-	place -= grow;
 	store_link(&links->prev, 0);
-	store_link(&links->next, grow  ? old - 8
-				 : old ? load_link(&bma__mag_links(old - 8)->next)
-				       : 0);
-	set_place(e, word, place);
+	store_link(&links->next, grow && old ? old - 8 : right);
 	if (!change(v, gen, old, word))
 		return false;
-	atomic_store_explicit(&v->slot->left, place, memory_order_relaxed);
-	if (!old)
-		atomic_store_explicit(&v->slot->right, place, memory_order_relaxed);
-	else if (!grow)
+	if (grow)
+		atomic_store_explicit(&v->slot->length, length, memory_order_relaxed);
+	else if (old)
 		bma__depot_put_empty(e, old);
 	return true;
 }
@@ -247,19 +231,17 @@ static bool extend_right(struct bma__engine *e, const struct view *v, uint32_t g
 {
 	struct bma__mag_links *links = bma__mag_links(bma__mag_base(e->class, word));
 	uintptr_t base = old ? bma__mag_base(e->class, old) : 0;
-	uint32_t place = old ? place_of(e, old) : PLACE_FIRST;
-	bool grow = old && has_room(e, v, place, &v->slot->left);
+	uintptr_t left = old ? load_link(&bma__mag_links(base)->prev) : 0;
+	uint32_t length = longer_by_one(v, old, left);
+	bool grow = length <= limit_of(e, v->slot);
 
-	place += grow;
-	store_link(&links->prev, grow ? base : old ? load_link(&bma__mag_links(base)->prev) : 0);
+	store_link(&links->prev, grow ? base : left);
 	store_link(&links->next, 0);
-	set_place(e, word, place);
 	if (!change(v, gen, old, word))
 		return false;
-	atomic_store_explicit(&v->slot->right, place, memory_order_relaxed);
-	if (!old)
-		atomic_store_explicit(&v->slot->left, place, memory_order_relaxed);
-	if (old && !grow) {
+	if (grow) {
+		atomic_store_explicit(&v->slot->length, length, memory_order_relaxed);
+	} else if (old) {
 		atomic_store_explicit(&v->slot->put_last, 1, memory_order_relaxed);
 		bma__depot_put(e, old);
 	}

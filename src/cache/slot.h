@@ -24,7 +24,7 @@
  * Steps need no generation: they read what they use inside their sequence.
  *
  * Everything in a slot of an index is changed by restartable sequences only; a guest slot by whoever holds
- * its owner word. left, right, limit and put_last are hints: a lost update costs a magazine's way to the
+ * its owner word. length, limit and put_last are hints: a lost update costs a magazine's way to the
  * depot and back.
  *
  * Freeze: a remote drain sets freeze and fences; from then on no change commits here (it is tested inside),
@@ -38,11 +38,11 @@
 #include "ticket.h"
 
 struct bma__slot {
-	_Atomic uintptr_t loaded;
-	_Atomic uintptr_t limbo; /* magazine of objects that wait for a grace period */
+	_Atomic uintptr_t loaded __attribute__((aligned(BMA_CACHELINE)));
+	_Atomic uintptr_t limbo; /* its place is frozen; for objects that wait for a grace period */
 	_Atomic uint32_t freeze;
-	_Atomic uint32_t gen;	      /* changes of the tape */
-	_Atomic uint32_t left, right; /* places of the tape's ends, as in bma__mag_meta.info */
+	_Atomic uint32_t gen;		       /* changes of the tape */
+	_Atomic uint32_t length;	       /* magazines on the tape */
 	_Atomic uint32_t opened[2], closed[2]; /* tickets, see ticket.h */
 	_Atomic uint16_t limit; /* magazines on the tape at most; 0: the engine's initial value */
 	_Atomic uint16_t

@@ -24,17 +24,19 @@ struct bma__mag_stack {
 	_Atomic uint64_t head;
 };
 
+/*
+ * Where the link of a magazine is: in the magazine, whose next owner needs that line anyway, or, for those
+ * that are idle, out of line (class | BMA__STACK_OUTLINE), so that their pages can be given back meanwhile.
+ */
+#define BMA__STACK_OUTLINE 0x100u
+
 void bma__stack_push(struct bma__mag_stack *stack, uint32_t class, uintptr_t word);
-void bma__stack_push_index(struct bma__mag_stack *stack, uint32_t index, uint32_t count);
 /* Returns the word of the top, in hand now, or 0. */
 uintptr_t bma__stack_pop(struct bma__mag_stack *stack, uint32_t class);
-/* Take the whole chain: index of its first magazine, or 0; the rest follows by bma__stack_next().
- */
+/* Take the whole chain: index of its first magazine, or 0; the rest follows by bma__stack_next(). */
 uint32_t bma__stack_take_all(struct bma__mag_stack *stack);
-uint32_t bma__stack_next(uint32_t index);
-/* How many magazines are on a stack (a snapshot). */
-uint32_t bma__stack_depth(const struct bma__mag_stack *stack);
-/* The word of a magazine that was taken from a stack by its index. */
+uint32_t bma__stack_next(uint32_t class, uint32_t index);
+/* The word of a magazine on a chain. */
 uintptr_t bma__stack_word(uint32_t class, uint32_t index);
 
 #endif /* BMA_CACHE_STACK_H */

@@ -23,6 +23,8 @@ void bma__worker_kick(struct bma__engine *e)
 	_Atomic uint64_t *word = &need[e->id / 64];
 	uint64_t bit = 1ull << e->id % 64;
 
+	/* What the need is about comes before the look at the bit. */
+	atomic_thread_fence(memory_order_seq_cst);
 	if (!(atomic_load_explicit(word, memory_order_relaxed) & bit))
 		atomic_fetch_or_explicit(word, bit, memory_order_seq_cst);
 	if (atomic_load_explicit(&running, memory_order_relaxed))
@@ -127,14 +129,20 @@ int bma__worker_start(void)
 
 void bma__worker_stop(void)
 {
+	bool was;
+
+	/* Not joined under the lock: a thread in a read section may want it, and the joined one wait for it. */
 	bma__lock_take(&bma__thread_lock);
-	if (atomic_load_explicit(&running, memory_order_relaxed)) {
-		atomic_store_explicit(&stopping, true, memory_order_release);
-		bma__waker_ask(&waker);
-		pthread_join(thread, NULL);
-		atomic_store_explicit(&running, false, memory_order_relaxed);
-		atomic_store_explicit(&stopping, false, memory_order_relaxed);
-	}
+	was = atomic_load_explicit(&running, memory_order_relaxed) &&
+	      !atomic_exchange_explicit(&stopping, true, memory_order_release);
+	bma__lock_drop(&bma__thread_lock);
+	if (!was)
+		return;
+	bma__waker_ask(&waker);
+	pthread_join(thread, NULL);
+	bma__lock_take(&bma__thread_lock);
+	atomic_store_explicit(&running, false, memory_order_relaxed);
+	atomic_store_explicit(&stopping, false, memory_order_relaxed);
 	bma__lock_drop(&bma__thread_lock);
 }
 

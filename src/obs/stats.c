@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define STACK_MOST (1u << 20)
 #define QUIET_TRIES 1000
 #define QUIET_NAP 100000u /* nanoseconds */
 
@@ -37,24 +38,15 @@ int bma_stats_get(struct bma_stats *stats, size_t size)
 	return 0;
 }
 
-/* Objects on a stack that others change meanwhile: bounded by its depth, right when nobody does. */
-static uint64_t on_stack(uint32_t index, uint32_t depth)
+/* Objects on a stack that others change meanwhile: bounded, and right when nobody does. */
+static uint64_t on_stack(const struct bma__engine *e, const struct bma__mag_stack *stack)
 {
+	uint32_t index = (uint32_t)atomic_load_explicit(&stack->head, memory_order_acquire);
 	uint64_t n = 0;
 
-	while (index && depth--) {
-		n += atomic_load_explicit(&bma__mag_meta(index)->info, memory_order_relaxed) &
-		     BMA__MAG_COUNT_MASK;
-		index = bma__stack_next(index);
-	}
+	for (uint32_t most = STACK_MOST; index && most--; index = bma__stack_next(e->class, index))
+		n += bma__mag_count(e->class, bma__stack_word(e->class, index));
 	return n;
-}
-
-static uint64_t on_depot(const struct bma__mag_stack *stack)
-{
-	uint64_t head = atomic_load_explicit(&stack->head, memory_order_acquire);
-
-	return on_stack((uint32_t)head, bma__stack_depth(stack));
 }
 
 static void slots_and_depot(struct bma__engine *e, struct bma_cache_stats *s)
@@ -72,7 +64,7 @@ static void slots_and_depot(struct bma__engine *e, struct bma_cache_stats *s)
 		struct bma__depot *d = &e->depot[node];
 
 		for (uint32_t i = 0; i < BMA__DEPOT_RING; i++)
-			s->depot += on_depot(&d->full[i]);
+			s->depot += on_stack(e, &d->full[i]);
 		s->depot_exchanges += bma__depot_exchanges(d);
 	}
 	s->cached += s->depot;

@@ -79,7 +79,7 @@ Test(magazine, idle_ones_survive_a_trim)
 	}
 }
 
-Test(stack, last_in_first_out_with_depth_and_count)
+Test(stack, last_in_first_out_with_counts)
 {
 	struct bma__mag_stack stack = {0};
 	uintptr_t words[10];
@@ -88,12 +88,9 @@ Test(stack, last_in_first_out_with_depth_and_count)
 	for (uint32_t i = 0; i < 10; i++) {
 		words[i] = bma__mag_new(2) + 8 * i;
 		bma__stack_push(&stack, 2, words[i]);
-		cr_assert_eq(bma__stack_depth(&stack), i + 1);
 	}
-	for (uint32_t i = 10; i-- > 0;) {
+	for (uint32_t i = 10; i-- > 0;)
 		cr_assert_eq(bma__stack_pop(&stack, 2), words[i]);
-		cr_assert_eq(bma__stack_depth(&stack), i);
-	}
 	cr_assert_eq(bma__stack_pop(&stack, 2), 0);
 	cr_assert_eq(stack.head >> 32, 20, "each change counts in the tag");
 }

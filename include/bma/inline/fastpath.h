@@ -2,23 +2,23 @@
 /*
  * The hot calls, inlined. Included by <bma/cache.h> unless BMA_NO_INLINE is defined.
  *
- * What inlined code knows of a cache is struct bma__head, the shift and the three slot offsets
- *below; they are frozen for one SONAME.
+ * What inlined code knows of a cache is struct bma__head, the shift and the two slot offsets below; they
+ * are frozen for one SONAME.
  *
- * A slot holds one word per list: the address of the top element of a magazine. A magazine is
- *aligned to its own size S and begins with 16 bytes that hold no element, so that word & (S - 16)
- *== 0 says "empty" before a pop, "full" of the word + 8 before a push, and "no magazine" of 0 in
- *both.
+ * A slot holds one word per list: the address of the top element of a magazine. A magazine is aligned to
+ * its own size S and begins with 16 bytes that hold no element, so that
+ *	word & (S - 16) == 0
+ * says "empty" before a pop, "full" of the word + 8 before a push, and "no magazine" of 0 in both.
  *
- * Invariant: an operation changes a slot by exactly one store, the last instruction of a
- *restartable sequence that began by reading the slot index of the CPU it runs on. Whoever
- *interrupts it there (a signal handler, another thread on the same CPU, a remote drain through its
- *membarrier) makes it leave by the slow half before that store. The element that an aborted push
- *wrote lies above the top and belongs to nobody.
+ * Invariant: an operation changes a slot by exactly one store, the last instruction of a restartable
+ * sequence that began by reading the slot index of the CPU it runs on. Whoever interrupts it there (a
+ * signal handler, another thread on the same CPU, a remote drain through its membarrier) makes it leave by
+ * the slow half before that store. The element that an aborted push wrote lies above the top and belongs
+ * to nobody.
  *
- * Ordering: all accesses to one slot come from one CPU at a time, in program order there; whoever
- *takes a magazine to another CPU does so with a release that its next owner acquires (the depot's
- *stacks), or after a membarrier that stopped every sequence (remote drain).
+ * Ordering: all accesses to one slot come from one CPU at a time, in program order there; whoever takes a
+ * magazine to another CPU does so with a release that its next owner acquires (the depot's stacks), or
+ * after a membarrier that stopped every sequence (remote drain).
  *
  * After the store the descriptor pointer is cleared in code that may be unloaded: a plugin's descriptor may
  * be unmapped by dlclose, and the kernel would read it at the next preemption.
