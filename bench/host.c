@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -99,4 +100,25 @@ double host_tick_ns(void)
 		ns = (now - start) * 1e9 / (double)(host_tick_end() - tick);
 	}
 	return ns;
+}
+
+double host_touch(size_t bytes, bool huge)
+{
+	const size_t align = (size_t)2 << 20;
+	char *map = mmap(NULL, bytes + align, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p;
+	double start;
+
+	if (map == MAP_FAILED)
+		return 0;
+	p = (char *)(((uintptr_t)map + align - 1) & ~(uintptr_t)(align - 1));
+	if (huge)
+		madvise(p, bytes, MADV_HUGEPAGE);
+	start = host_seconds();
+	for (size_t at = 0; at < bytes; at += 64)
+		*(volatile char *)(p + at) = 1;
+	start = (host_seconds() - start) * 1e9;
+	munmap(map, bytes + align);
+	return start;
 }

@@ -3,6 +3,7 @@
 #ifndef BENCH_HOST_H
 #define BENCH_HOST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,5 +62,13 @@ static inline uint64_t host_tick_end(void)
 #else
 #error "no time stamp counter known for this machine"
 #endif
+
+/**
+ * host_touch - Map memory, write each of its cache lines, unmap it.
+ * @bytes: how much. @huge: ask for huge pages.
+ *
+ * Returns: nanoseconds that the writing took, or 0 if there was no memory.
+ */
+double host_touch(size_t bytes, bool huge);
 
 #endif /* BENCH_HOST_H */

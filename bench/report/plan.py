@@ -74,6 +74,7 @@ COLUMNS = (
     Column(r"^prodcons/", "items_per_second", "M/s", "higher", 1e-6),
     Column(r"^footprint", "resident_bytes", "B each", "lower"),
     Column(r"^footprint", "fresh_ns", "ns each", "lower"),
+    Column(r"^footprint", "floor_ns", "ns touch floor", ""),
     Column(r"^footprint", "kept_kib", "KiB kept", "lower"),
     Column(r"^footprint", "setup_ms", "ms set-up", ""),
     *(

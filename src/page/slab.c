@@ -7,6 +7,7 @@
 #define COLOUR_STRIDE_MAX 32768u
 #define COLOUR_STRIDE_MIN 256u
 #define OBJECT_MIN 8u
+#define PLAIN_GROUP 64u /* without colour: a group is only what is cut in one go */
 #define WASTE_MAX 1250u /* an eighth, in 1/10000 */
 
 static uint32_t words(uint32_t objs)
@@ -45,13 +46,14 @@ void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t alig
 	uint32_t stride = (uint32_t)bma__align_up(size < OBJECT_MIN ? OBJECT_MIN : size, align);
 
 	geo->stride = stride;
-	geo->group = 1;
-	geo->span = stride;
+	geo->group = PLAIN_GROUP;
+	geo->span = stride * PLAIN_GROUP;
 	if (align <= COLOUR && stride >= COLOUR_STRIDE_MIN && stride <= COLOUR_STRIDE_MAX) {
 		if (COLOUR_SPAN % stride == 0) {
 			geo->group = COLOUR_SPAN / stride;
 			geo->span = COLOUR_SPAN + COLOUR;
 		} else if (stride % COLOUR_SPAN == 0) {
+			geo->group = 1;
 			geo->span = stride + COLOUR;
 		}
 	}
@@ -134,8 +136,19 @@ uint32_t bma__slab_take(struct bma__slab *slab, void **out, uint32_t n, uint32_t
 	}
 	*recycled = got;
 	carved = atomic_load_explicit(&slab->carved, memory_order_relaxed);
-	while (got < n && carved < slab->geo.objs)
-		out[got++] = object(slab, carved++);
+	while (got < n && carved < slab->geo.objs) {
+		/* By the group: a division for each object would cost as much as all the rest. */
+		uint32_t in = carved % slab->geo.group, left = slab->geo.group - in;
+		char *obj = object(slab, carved);
+
+		if (left > n - got)
+			left = n - got;
+		if (left > slab->geo.objs - carved)
+			left = slab->geo.objs - carved;
+		carved += left;
+		for (; left; left--, obj += slab->geo.stride)
+			out[got++] = obj;
+	}
 	atomic_store_explicit(&slab->carved, carved, memory_order_relaxed);
 	return got;
 }
