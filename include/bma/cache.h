@@ -54,7 +54,7 @@ struct bma_cache;
  *        leave an object constructed when you free it, and do not combine with %BMA_ZERO.
  * @ctx: passed to @ctor.
  * @low: objects in the depot, per slot in use, below which the worker refills; 0: a quarter of @reserve.
- * @high: objects a slot keeps at most before it turns to the depot; 0: starts at 3 x @batch and
+ * @high: objects a slot keeps at most before it turns to the depot; 0: starts at 2 x @batch and
  *        adapts, up to 4 MiB of objects per slot.
  * @batch: objects per magazine, rounded up to 1, 2, 6, 14, 30, 62, 126, 254 or 510 (larger values:
  *         510); 1: nothing is kept per CPU. 0: by size, about 512 KiB per magazine and at most 254.

@@ -8,7 +8,7 @@
 
 /* A slot grows to at most this many bytes of objects. */
 #define SLOT_BUDGET ((size_t)4 << 20)
-#define TAPE 3u
+#define TAPE 2u
 #define TAPE_MAX 8192u
 /* A magazine holds about this many bytes of objects. */
 #define MAGAZINE_BUDGET ((size_t)512 << 10)

@@ -12,9 +12,10 @@
 #define FENCE_TRIES 3
 #define DEPOT_MOST (1u << 20)
 
-static void drain_stack(struct bma__engine *e, struct bma__mag_stack *stack)
+/* Returns how many magazines there were. */
+static uint32_t drain_stack(struct bma__engine *e, struct bma__mag_stack *stack)
 {
-	uint32_t index = bma__stack_take_all(stack);
+	uint32_t index = bma__stack_take_all(stack), n = 0;
 
 	while (index) {
 		uint32_t next = bma__stack_next(e->class, index);
@@ -25,7 +26,9 @@ static void drain_stack(struct bma__engine *e, struct bma__mag_stack *stack)
 		else
 			bma__mag_release(e->class, word);
 		index = next;
+		n++;
 	}
+	return n;
 }
 
 static void drain_depot(struct bma__engine *e, struct bma__depot *d)
@@ -72,11 +75,9 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 	drain_stack(e, &taken);
 	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
 		drain_depot(e, &e->depot[node]);
-		drain_stack(e, &e->depot[node].empty);
-		atomic_store_explicit(
-			&e->depot[node].empty_gets,
-			atomic_load_explicit(&e->depot[node].empty_puts, memory_order_relaxed),
-			memory_order_relaxed);
+		atomic_fetch_add_explicit(&e->depot[node].empty_gets,
+					  drain_stack(e, &e->depot[node].empty),
+					  memory_order_relaxed);
 	}
 	bma__lock_drop(&bma__drain_lock);
 	bma__engine_shrink(e, 0);
