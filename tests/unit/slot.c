@@ -193,6 +193,26 @@ Test(park, a_free_without_magazines_is_collected)
 	cr_assert_eq(got, N);
 }
 
+/*
+ * A thread that is stopped for ever right after it has set the bit, before it could wake anybody: the worker
+ * finds the object all the same, without any further call.
+ */
+Test(park, a_stopped_thread_strands_nothing, .timeout = 20)
+{
+	struct bma__engine *e = engine(64, 6);
+	void *p = take(e);
+
+	bma__env.worker = true;
+	bma__worker_start();
+	bma__defer_start();
+	bma__os_sleep(50000000); /* the worker sleeps */
+	atomic_fetch_add(&e->parks, 1);
+	cr_assert_eq(bma__slab_park(bma__chunk_slab(p), p), BMA__SLAB_OK);
+	while (bma__park_count(e) || atomic_load(&e->limbo))
+		bma__os_sleep(1000000);
+	cr_assert_eq(live(e), 0);
+}
+
 Test(park, misuse_aborts, .signal = SIGABRT)
 {
 	struct bma__engine *e = engine(64, 6);
