@@ -61,25 +61,15 @@ static int os_thread_create(void *(*main)(void *), void *arg, void *handle)
 	return -pthread_create(handle, NULL, main, arg);
 }
 
-const struct bma__os bma__os_real = {
-	.map = os_map,
-	.unmap = os_unmap,
-	.advise = os_advise,
-	.bind = os_bind,
-	.membarrier = os_membarrier,
-	.futex_wait = os_futex_wait,
-	.thread_create = os_thread_create,
-};
+#define REAL                                                                                       \
+	{                                                                                          \
+		.map = os_map, .unmap = os_unmap, .advise = os_advise, .bind = os_bind,            \
+		.membarrier = os_membarrier, .futex_wait = os_futex_wait,                          \
+		.thread_create = os_thread_create,                                                 \
+	}
 
-struct bma__os bma__os = {
-	.map = os_map,
-	.unmap = os_unmap,
-	.advise = os_advise,
-	.bind = os_bind,
-	.membarrier = os_membarrier,
-	.futex_wait = os_futex_wait,
-	.thread_create = os_thread_create,
-};
+const struct bma__os bma__os_real = REAL;
+struct bma__os bma__os = REAL;
 
 void bma__os_futex_wake(_Atomic uint32_t *word, int waiters)
 {

@@ -2,7 +2,6 @@
 /* Deferring, see defer.h. */
 #include "cache.h"
 
-#include <pthread.h>
 #include <urcu/flavor.h>
 #include <urcu/static/urcu-memb.h>
 #include <urcu/urcu-memb.h>
@@ -20,9 +19,7 @@ static _Atomic uint64_t sealed; /* magazines on sealed stacks */
 static _Atomic uint64_t periods;
 static _Atomic bool in_period;	 /* somebody runs a batch */
 static _Atomic uint32_t batches; /* ended; waiters sleep on it */
-static struct bma__waker waker;
-static pthread_t thread;
-static _Atomic bool running, stopping;
+static struct bma__thread thread;
 /* A child of fork in which liburcu can end no grace period, see bma__defer_before_fork(). */
 static _Atomic bool frozen;
 static bool fork_holds, fork_guest; /* [fork] what the prepare handler did */
@@ -32,7 +29,7 @@ void bma__defer_seal(struct bma__engine *e, uintptr_t word)
 	atomic_fetch_add_explicit(&e->limbo, bma__mag_count(e->class, word), memory_order_relaxed);
 	atomic_fetch_add_explicit(&sealed, 1, memory_order_relaxed);
 	bma__stack_push(&e->sealed, e->class, word);
-	bma__waker_ask(&waker);
+	bma__waker_ask(&thread.waker);
 }
 
 void bma__defer_slab(struct bma__slab *slab)
@@ -43,7 +40,7 @@ void bma__defer_slab(struct bma__slab *slab)
 	atomic_fetch_add_explicit(&dying_bytes, slab->geo.units * BMA__UNIT_SIZE,
 				  memory_order_relaxed);
 	bma__lock_drop(&bma__purge_lock);
-	bma__waker_ask(&waker);
+	bma__waker_ask(&thread.waker);
 }
 
 bool bma__defer_reading(void)
@@ -142,10 +139,10 @@ static bool run_batch(void)
 static void *defer_main(void *unused)
 {
 	(void)unused;
-	while (!atomic_load_explicit(&stopping, memory_order_acquire)) {
-		bma__waker_look(&waker);
-		if (!run_batch() && !atomic_load_explicit(&stopping, memory_order_acquire))
-			bma__waker_sleep(&waker, NAP_IDLE);
+	while (!bma__thread_stopping(&thread)) {
+		bma__waker_look(&thread.waker);
+		if (!run_batch() && !bma__thread_stopping(&thread))
+			bma__waker_sleep(&thread.waker, NAP_IDLE);
 	}
 	return NULL;
 }
@@ -166,11 +163,11 @@ bool bma__defer_flush(void)
 			return true;
 		if (atomic_load_explicit(&frozen, memory_order_relaxed))
 			return false;
-		if (!atomic_load_explicit(&running, memory_order_relaxed)) {
+		if (!bma__thread_running(&thread)) {
 			if (run_batch())
 				continue;
 		}
-		bma__waker_ask(&waker);
+		bma__waker_ask(&thread.waker);
 		bma__os.futex_wait(&batches, seen, &nap);
 	}
 	return true;
@@ -178,37 +175,12 @@ bool bma__defer_flush(void)
 
 int bma__defer_start(void)
 {
-	int rc = 0;
-
-	if (!bma__env.worker || atomic_load_explicit(&running, memory_order_relaxed))
-		return 0;
-	bma__lock_take(&bma__thread_lock);
-	if (!atomic_load_explicit(&running, memory_order_relaxed)) {
-		rc = bma__thread_start(&thread, "bma-gp", defer_main, NULL);
-		atomic_store_explicit(&running, !rc, memory_order_relaxed);
-		bma__waker_ask(&waker); /* for who found it not running meanwhile */
-	}
-	bma__lock_drop(&bma__thread_lock);
-	return rc;
+	return bma__env.worker ? bma__thread_start(&thread, "bma-gp", defer_main) : 0;
 }
 
 void bma__defer_stop(void)
 {
-	bool was;
-
-	/* Not joined under the lock: a thread in a read section may want it, and the joined one wait for it. */
-	bma__lock_take(&bma__thread_lock);
-	was = atomic_load_explicit(&running, memory_order_relaxed) &&
-	      !atomic_exchange_explicit(&stopping, true, memory_order_release);
-	bma__lock_drop(&bma__thread_lock);
-	if (!was)
-		return;
-	bma__waker_ask(&waker);
-	pthread_join(thread, NULL);
-	bma__lock_take(&bma__thread_lock);
-	atomic_store_explicit(&running, false, memory_order_relaxed);
-	atomic_store_explicit(&stopping, false, memory_order_relaxed);
-	bma__lock_drop(&bma__thread_lock);
+	bma__thread_stop(&thread);
 }
 
 uint64_t bma__defer_grace_periods(void)
@@ -278,7 +250,7 @@ void bma__defer_after_fork_parent(void)
 		urcu_memb_flavor.unregister_thread();
 	if (fork_holds)
 		atomic_store_explicit(&in_period, false, memory_order_release);
-	bma__waker_ask(&waker);
+	bma__waker_ask(&thread.waker);
 }
 
 /* What the grace period that ran was for waits again. */
@@ -309,7 +281,5 @@ void bma__defer_after_fork_child(void)
 	if (others_registered_child() || !fork_holds)
 		atomic_store_explicit(&frozen, true, memory_order_relaxed);
 	atomic_store_explicit(&in_period, false, memory_order_relaxed);
-	atomic_store_explicit(&running, false, memory_order_relaxed);
-	atomic_store_explicit(&stopping, false, memory_order_relaxed);
-	atomic_store_explicit(&waker.word, BMA__WAKER_IDLE, memory_order_relaxed);
+	bma__thread_forget(&thread);
 }

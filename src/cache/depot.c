@@ -115,7 +115,9 @@ static uintptr_t take(struct bma__engine *e, struct bma__depot *d, uint64_t *nth
 	do {
 		puts = atomic_load_explicit(&d->puts, memory_order_acquire);
 		word = take_once(e, d, nth);
-	} while (!word && atomic_load_explicit(&d->puts, memory_order_acquire) != puts);
+		atomic_thread_fence(
+			memory_order_acquire); /* the scan's loads come before the next */
+	} while (!word && atomic_load_explicit(&d->puts, memory_order_relaxed) != puts);
 	return word;
 }
 

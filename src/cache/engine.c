@@ -262,7 +262,6 @@ static int stock(struct bma__engine *e)
 struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int *rc)
 {
 	struct bma__engine *e = make(attr);
-	uint64_t live;
 
 	*rc = -ENOMEM;
 	if (!e)
@@ -276,9 +275,8 @@ struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int 
 	*rc = stock(e);
 	if (!*rc)
 		return e;
-	/* What could not be drained stays where it is, with its engine. */
-	if (!bma__reclaim_engine(e, &live) && !live)
-		bma__engine_free(e);
+	bma__reclaim_unused(e);
+	bma__engine_free(e);
 	return NULL;
 }
 

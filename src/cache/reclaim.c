@@ -122,6 +122,18 @@ int bma__reclaim_engine(struct bma__engine *e, uint64_t *live)
 	return rc;
 }
 
+void bma__reclaim_unused(struct bma__engine *e)
+{
+	atomic_store_explicit(&e->dying, true, memory_order_seq_cst);
+	lock_quiet(e, UINT64_MAX);
+	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
+		drain_depot(e, &e->depot[node]);
+		drain_stack(e, &e->depot[node].empty);
+	}
+	bma__lock_drop(&bma__drain_lock);
+	bma__engine_shrink(e, 0);
+}
+
 void bma__reclaim_all(void)
 {
 	struct bma__engine *e = NULL;

@@ -20,6 +20,9 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
  */
 int bma__reclaim_engine(struct bma__engine *e, uint64_t *live);
 
+/* An engine that nobody was ever given: what it has is in its depot, so no fence can refuse. */
+void bma__reclaim_unused(struct bma__engine *e);
+
 /* All engines, then the magazines; without waiting for the grace period. */
 void bma__reclaim_all(void);
 

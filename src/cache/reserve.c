@@ -98,7 +98,9 @@ void *bma__reserve_take(struct bma_reserve *r)
 	do {
 		fills = atomic_load_explicit(&r->fills, memory_order_acquire);
 		obj = take_once(r);
-	} while (!obj && atomic_load_explicit(&r->fills, memory_order_acquire) != fills);
+		atomic_thread_fence(
+			memory_order_acquire); /* the scan's loads come before the next */
+	} while (!obj && atomic_load_explicit(&r->fills, memory_order_relaxed) != fills);
 	return obj;
 }
 

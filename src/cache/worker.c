@@ -2,21 +2,15 @@
 /* The worker, see worker.h. */
 #include "cache.h"
 
-#include <pthread.h>
-
 #define NAP_PARKED 10000000u
 #define NAP_WATCHING 50000000u
 #define NAP_IDLE 1000000000u
 #define KICK_PERIOD 5000000u
 #define NEED_WORDS (BMA__ENGINES_MAX / 64)
 
-struct bma__lock bma__thread_lock = BMA__LOCK_INIT(BMA__RANK_THREAD);
-static struct bma__waker waker;
+static struct bma__thread thread;
 static _Atomic uint64_t need[NEED_WORDS];
 static _Atomic uint64_t passes;
-static pthread_t thread;
-static _Atomic bool running; /* [lock to change] */
-static _Atomic bool stopping;
 
 void bma__worker_kick(struct bma__engine *e)
 {
@@ -27,8 +21,8 @@ void bma__worker_kick(struct bma__engine *e)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!(atomic_load_explicit(word, memory_order_relaxed) & bit))
 		atomic_fetch_or_explicit(word, bit, memory_order_seq_cst);
-	if (atomic_load_explicit(&running, memory_order_relaxed))
-		bma__waker_ask(&waker);
+	if (bma__thread_running(&thread))
+		bma__waker_ask(&thread.waker);
 }
 
 void bma__worker_kick_sometimes(struct bma__engine *e)
@@ -99,51 +93,26 @@ static uint64_t serve_watched(void)
 static void *worker_main(void *unused)
 {
 	(void)unused;
-	while (!atomic_load_explicit(&stopping, memory_order_acquire)) {
+	while (!bma__thread_stopping(&thread)) {
 		uint64_t nap;
 
-		bma__waker_look(&waker);
+		bma__waker_look(&thread.waker);
 		serve_needs();
 		nap = serve_watched();
-		if (!atomic_load_explicit(&stopping, memory_order_acquire))
-			bma__waker_sleep(&waker, nap);
+		if (!bma__thread_stopping(&thread))
+			bma__waker_sleep(&thread.waker, nap);
 	}
 	return NULL;
 }
 
 int bma__worker_start(void)
 {
-	int rc = 0;
-
-	if (!bma__env.worker || atomic_load_explicit(&running, memory_order_relaxed))
-		return 0;
-	bma__lock_take(&bma__thread_lock);
-	if (!atomic_load_explicit(&running, memory_order_relaxed)) {
-		rc = bma__thread_start(&thread, "bma-worker", worker_main, NULL);
-		atomic_store_explicit(&running, !rc, memory_order_relaxed);
-		bma__waker_ask(&waker); /* for who found it not running meanwhile */
-	}
-	bma__lock_drop(&bma__thread_lock);
-	return rc;
+	return bma__env.worker ? bma__thread_start(&thread, "bma-worker", worker_main) : 0;
 }
 
 void bma__worker_stop(void)
 {
-	bool was;
-
-	/* Not joined under the lock: a thread in a read section may want it, and the joined one wait for it. */
-	bma__lock_take(&bma__thread_lock);
-	was = atomic_load_explicit(&running, memory_order_relaxed) &&
-	      !atomic_exchange_explicit(&stopping, true, memory_order_release);
-	bma__lock_drop(&bma__thread_lock);
-	if (!was)
-		return;
-	bma__waker_ask(&waker);
-	pthread_join(thread, NULL);
-	bma__lock_take(&bma__thread_lock);
-	atomic_store_explicit(&running, false, memory_order_relaxed);
-	atomic_store_explicit(&stopping, false, memory_order_relaxed);
-	bma__lock_drop(&bma__thread_lock);
+	bma__thread_stop(&thread);
 }
 
 uint32_t bma__worker_pass_all(void)
@@ -160,7 +129,7 @@ uint32_t bma__worker_pass_all(void)
 
 uint64_t bma__worker_wakes(void)
 {
-	return atomic_load_explicit(&waker.wakes, memory_order_relaxed);
+	return atomic_load_explicit(&thread.waker.wakes, memory_order_relaxed);
 }
 
 uint64_t bma__worker_passes(void)
@@ -170,7 +139,5 @@ uint64_t bma__worker_passes(void)
 
 void bma__worker_after_fork(void)
 {
-	atomic_store_explicit(&running, false, memory_order_relaxed);
-	atomic_store_explicit(&stopping, false, memory_order_relaxed);
-	atomic_store_explicit(&waker.word, BMA__WAKER_IDLE, memory_order_relaxed);
+	bma__thread_forget(&thread);
 }

@@ -36,6 +36,4 @@ uint64_t bma__worker_passes(void);
 /* In a child of fork, before anything else: the thread is not there. */
 void bma__worker_after_fork(void);
 
-extern struct bma__lock bma__thread_lock;
-
 #endif /* BMA_CACHE_WORKER_H */

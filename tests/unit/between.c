@@ -201,3 +201,27 @@ Test(between, a_refill_behind_a_takers_back_is_seen)
 	cr_assert_not_null(bma__reserve_take(reserve));
 	cr_assert_eq(faults, 1);
 }
+
+static void *taken_between;
+
+static void take_between(void)
+{
+	taken_between = bma__reserve_take(reserve);
+}
+
+/* The exchange faults, and the handler takes from the same entry. */
+Test(between, two_takers_of_one_entry_get_two_objects)
+{
+	struct bma__engine *e = engine(64, 30);
+	void *obj;
+
+	reserve = bma__reserve_create(e, 3 * 4096 / sizeof(void *));
+	cr_assert_not_null(reserve);
+	atomic_store(&reserve->cursor, 0);
+	arm_fault(reserve, BMA_PAGE, PROT_READ, take_between);
+	obj = bma__reserve_take(reserve);
+	cr_assert_eq(faults, 1);
+	cr_assert_not_null(obj);
+	cr_assert_not_null(taken_between);
+	cr_assert_neq(obj, taken_between);
+}

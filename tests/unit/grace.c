@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What is freed while a grace period runs waits for the next: a reader may have come since. */
+/*
+ * Waiting for those who may have something in hand, and for nobody else: readers of a grace period, tickets.
+ */
 #include "fault.h"
 
 #include <pthread.h>
@@ -36,6 +38,7 @@ static uint64_t seal_one(struct bma__engine *e)
 	return bma__mag_count(e->class, word);
 }
 
+/* What is freed while a grace period runs waits for the next: a reader may have come since. */
 Test(grace, what_comes_during_a_period_waits_for_the_next, .timeout = 60)
 {
 	struct bma__engine *e = engine(64, 30);
@@ -61,4 +64,40 @@ Test(grace, what_comes_during_a_period_waits_for_the_next, .timeout = 60)
 	pthread_join(reader, NULL);
 	cr_assert_eq(e->limbo, 0);
 	urcu_memb_unregister_thread();
+}
+
+static struct bma__engine *ticketed;
+static _Atomic int stop;
+
+/* At every moment one is open, but none for long. */
+static void *overlapping(void *unused)
+{
+	struct bma__ticket old = bma__ticket_open(ticketed);
+
+	inside = 1;
+	while (!stop) {
+		struct bma__ticket new = bma__ticket_open(ticketed);
+
+		bma__ticket_close(&old);
+		old = new;
+	}
+	bma__ticket_close(&old);
+	return unused;
+}
+
+Test(ticket, new_ones_do_not_keep_a_waiter_for_ever, .timeout = 60)
+{
+	pthread_t t;
+
+	ticketed = engine(64, 6);
+	pthread_create(&t, NULL, overlapping, NULL);
+	while (!inside)
+		bma__os_sleep(1000000);
+	for (int i = 0; i < 5; i++) {
+		bma__lock_take(&bma__drain_lock);
+		cr_assert(bma__ticket_wait(ticketed, 5000000000u));
+		bma__lock_drop(&bma__drain_lock);
+	}
+	stop = 1;
+	pthread_join(t, NULL);
 }

@@ -85,3 +85,36 @@ Test(home, what_was_home_is_not_constructed_again)
 	bma_cache_stats_get(c, &s, sizeof s);
 	cr_assert_eq(constructed, s.carved);
 }
+
+static uint64_t wakes(void)
+{
+	struct bma_stats s;
+
+	bma_stats_get(&s, sizeof s);
+	return s.worker_wakes;
+}
+
+/* Traffic with the depot that leaves it between its watermarks is nothing that the worker has to know of. */
+Test(home, the_worker_sleeps_while_the_depot_is_well_stocked, .timeout = 60)
+{
+	enum { N = 2000, ROUNDS = 40 };
+	struct bma_cache_attr a = {
+		.attr_size = sizeof a, .size = 64, .batch = 62, .high = 186, .reserve = 50000};
+	struct bma_cache *c = bma_cache_create(&a);
+	static void *p[N];
+	uint64_t before = 0;
+
+	for (int round = -5; round < ROUNDS; round++) {
+		if (!round)
+			before = wakes();
+		for (int i = 0; i < N; i++) {
+			p[i] = bma_cache_alloc(c);
+			cr_assert_not_null(p[i]);
+		}
+		for (int i = 0; i < N; i++)
+			bma_cache_free(c, p[i]);
+		bma__os_sleep(2000000);
+	}
+	cr_assert_leq(wakes() - before, 4, "%llu", (unsigned long long)(wakes() - before));
+	cr_assert_eq(bma_cache_destroy(c), 0);
+}
