@@ -148,7 +148,8 @@ static void *alloc_sleep(struct bma__engine *e)
 	return obj;
 }
 
-void *bma_cache_alloc(struct bma_cache *cache)
+/* On a line of their own: across one more the calls cost a tenth more. */
+__attribute__((aligned(BMA_CACHELINE))) void *bma_cache_alloc(struct bma_cache *cache)
 {
 #if BMA__RSEQ_BUILT
 	void *obj;
@@ -160,7 +161,7 @@ slow:
 	return bma__cache_alloc_slow(cache);
 }
 
-void bma_cache_free(struct bma_cache *cache, void *obj)
+__attribute__((aligned(BMA_CACHELINE))) void bma_cache_free(struct bma_cache *cache, void *obj)
 {
 	if (!obj)
 		return;
