@@ -48,7 +48,7 @@ struct bma__engine {
 	_Atomic bool dying;	      /* being destroyed: the worker carves nothing more */
 	_Atomic uint32_t watched; /* the worker looks in regularly: no need to wake it to drain */
 	_Atomic uint64_t kicked;  /* when a may-sleep caller last asked for stock */
-	uint64_t fails_seen;	  /* [worker] fail_empty when it last looked */
+	_Atomic uint64_t fails_seen; /* fail_empty when a pass last looked */
 
 	/* [lock: registry] */
 	struct bma__engine *next, *prev;

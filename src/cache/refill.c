@@ -101,9 +101,9 @@ static void adapt(struct bma__engine *e)
 	uint64_t fails = atomic_load_explicit(&e->fail_empty, memory_order_relaxed);
 	uint32_t boost = atomic_load_explicit(&e->boost, memory_order_relaxed);
 
-	if (fails != e->fails_seen && boost < BOOST_MAX)
+	if (atomic_exchange_explicit(&e->fails_seen, fails, memory_order_relaxed) != fails &&
+	    boost < BOOST_MAX)
 		atomic_store_explicit(&e->boost, boost + 1, memory_order_relaxed);
-	e->fails_seen = fails;
 	bma__engine_set_marks(e);
 }
 
