@@ -1,23 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Slots, tickets, parking and drains of one engine, without the worker. */
-#include "cache/cache.h"
+#include "fault.h"
 
-#include <criterion/criterion.h>
 #include <pthread.h>
-#include <signal.h>
-
-static struct bma__engine *engine(size_t size, uint32_t batch)
-{
-	struct bma__engine_attr a = {.name = "slot", .size = size, .align = 16, .batch = batch};
-	struct bma__engine *e;
-	int rc;
-
-	bma__env_parse("worker:off");
-	cr_assert_eq(bma__engine_init(), 0);
-	e = bma__engine_create(&a, &rc);
-	cr_assert_not_null(e);
-	return e;
-}
 
 /* Objects that are not at home when everything else has been brought there. */
 static uint64_t live(struct bma__engine *e)
