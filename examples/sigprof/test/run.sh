@@ -133,7 +133,7 @@ case_lost() {
 	[ $(($(summary kept lost) * 10)) -le "$(summary kept samples)" ] ||
 		complain "kept: lost $(summary kept lost) of $(summary kept samples) with a worker"
 	profile deep 1000 wall "$programs/maze" 0.5 300
-	at_least deep '\[deeper\]' total 90
+	at_least deep '\[deeper\]' total 60
 }
 
 case_family() {
