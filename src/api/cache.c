@@ -139,7 +139,7 @@ static void *alloc_sleep(struct bma__engine *e)
 		return obj;
 	bma__init_threads();
 	bma__worker_kick_sometimes(e);
-	word = bma__refill_magazine(e, bma__refill_node());
+	word = bma__refill_magazine(e, bma__topo_node_now());
 	obj = word ? bma__slot_alloc_from(e, word) : bma__slot_alloc(e);
 	if (!obj) {
 		atomic_fetch_add_explicit(&e->fail_system, 1, memory_order_relaxed);

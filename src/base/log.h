@@ -15,9 +15,6 @@ void bma__log_verbose(const char *fmt, ...) __attribute__((format(printf, 1, 2))
  */
 void bma__log_abort(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn, cold));
 
-#define BMA__STRINGIFY_(x) #x
-#define BMA__STRINGIFY(x) BMA__STRINGIFY_(x)
-
 /* An invariant that holds whatever the caller does; compiled out with NDEBUG. */
 #ifndef NDEBUG
 #define bma__assert(cond)                                                                          \

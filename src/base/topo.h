@@ -3,6 +3,7 @@
 #ifndef BMA_BASE_TOPO_H
 #define BMA_BASE_TOPO_H
 
+#include <sched.h>
 #include <stdint.h>
 
 #define BMA__NODES_MAX 64
@@ -25,6 +26,17 @@ void bma__topo_init(uint32_t cpus);
 static inline uint32_t bma__topo_node(uint32_t cpu)
 {
 	return bma__topo.node_of_cpu && cpu < bma__topo.cpus ? bma__topo.node_of_cpu[cpu] : 0;
+}
+
+/* Node of the CPU that runs this; with one node nobody asks. Any context. */
+static inline uint32_t bma__topo_node_now(void)
+{
+	int cpu;
+
+	if (bma__topo.nodes == 1)
+		return 0;
+	cpu = sched_getcpu();
+	return cpu < 0 ? 0 : bma__topo_node((uint32_t)cpu);
 }
 
 #endif /* BMA_BASE_TOPO_H */

@@ -88,7 +88,7 @@ static void release_magazines(struct bma__engine *e)
 		uint32_t n = bma__mag_count(e->class, word);
 
 		e->waiting = bma__stack_next(e->class, e->waiting);
-		bma__depot_add(e, &e->depot[bma__refill_node()], word);
+		bma__depot_add(e, &e->depot[bma__topo_node_now()], word);
 		atomic_fetch_sub_explicit(&e->limbo, n, memory_order_release);
 	}
 	bma__lock_drop(&bma__purge_lock);

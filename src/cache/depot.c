@@ -2,21 +2,8 @@
 /* The depot, see depot.h. */
 #include "cache.h"
 
-#include <sched.h>
-
 /* Watermarks of depots deeper than this are looked at once in so many exchanges: it costs a line. */
 #define LOOK_EVERY 4u
-
-/* Node of the CPU that runs this; with one node nobody asks. */
-static uint32_t node_now(void)
-{
-	int cpu;
-
-	if (bma__topo.nodes == 1)
-		return 0;
-	cpu = sched_getcpu();
-	return cpu < 0 ? 0 : bma__topo_node((uint32_t)cpu);
-}
 
 /*
  * The next owner goes through all of it soon, and it comes from another CPU's cache: have the lines fetched
@@ -155,7 +142,7 @@ static uintptr_t get_from(struct bma__engine *e, struct bma__depot *d)
 
 uintptr_t bma__depot_get(struct bma__engine *e)
 {
-	uint32_t nodes = bma__topo.nodes, node = node_now();
+	uint32_t nodes = bma__topo.nodes, node = bma__topo_node_now();
 
 	for (uint32_t i = 0; i < nodes; i++) {
 		uintptr_t word = get_from(e, &e->depot[(node + i) % nodes]);
@@ -168,7 +155,7 @@ uintptr_t bma__depot_get(struct bma__engine *e)
 
 void bma__depot_put(struct bma__engine *e, uintptr_t word)
 {
-	struct bma__depot *d = &e->depot[node_now()];
+	struct bma__depot *d = &e->depot[bma__topo_node_now()];
 	uint32_t high = atomic_load_explicit(&e->high_mags, memory_order_relaxed);
 	uint64_t nth = put(e, d, word);
 
@@ -198,7 +185,7 @@ void bma__depot_add(struct bma__engine *e, struct bma__depot *d, uintptr_t word)
 
 uintptr_t bma__depot_get_empty(struct bma__engine *e)
 {
-	struct bma__depot *d = &e->depot[node_now()];
+	struct bma__depot *d = &e->depot[bma__topo_node_now()];
 	uintptr_t word = bma__stack_pop(&d->empty, e->class);
 
 	if (!word)
@@ -210,7 +197,7 @@ uintptr_t bma__depot_get_empty(struct bma__engine *e)
 
 void bma__depot_put_empty(struct bma__engine *e, uintptr_t word)
 {
-	struct bma__depot *d = &e->depot[node_now()];
+	struct bma__depot *d = &e->depot[bma__topo_node_now()];
 
 	bma__stack_push(&d->empty, e->class, word);
 	atomic_fetch_add_explicit(&d->empty_puts, 1, memory_order_relaxed);

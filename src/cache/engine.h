@@ -6,7 +6,7 @@
  * at n * 64, so that a CPU's slots of many engines share its own pages and nothing is touched for a
  * CPU that does not come by. Guest slots are the regions after the last index.
  *
- * Equation at a quiescent point (bma__engine_count):
+ * Equation at a quiescent point:
  *	live + cached + limbo + parked + reserved + free in slabs = carved
  */
 #ifndef BMA_CACHE_ENGINE_H

@@ -2,19 +2,7 @@
 /* Refill, see refill.h. */
 #include "cache.h"
 
-#include <sched.h>
-
 #define BOOST_MAX 4u
-
-uint32_t bma__refill_node(void)
-{
-	int cpu;
-
-	if (bma__topo.nodes == 1)
-		return 0;
-	cpu = sched_getcpu();
-	return cpu < 0 ? 0 : bma__topo_node((uint32_t)cpu);
-}
 
 /* Pops then come in rising address order. */
 static void reverse(void **objs, uint32_t n)

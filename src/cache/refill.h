@@ -8,9 +8,6 @@
 /* A magazine of objects from the slabs on @node, in hand; 0 if the system has no memory. */
 uintptr_t bma__refill_magazine(struct bma__engine *e, uint32_t node);
 
-/* The node that the caller's refills should come from. */
-uint32_t bma__refill_node(void);
-
 /*
  * One pass over an engine: collect parked objects, refill the depot to its target if it is below
  * its low watermark, return to the slabs what it holds above its target and did not need since the

@@ -22,7 +22,7 @@ static void *object(struct bma__engine *e)
 
 	if (obj)
 		return obj;
-	word = bma__refill_magazine(e, bma__refill_node());
+	word = bma__refill_magazine(e, bma__topo_node_now());
 	return word ? bma__slot_alloc_from(e, word) : NULL;
 }
 
