@@ -5,6 +5,7 @@
 
 #include <bma/cache.h>
 #include <bma/config.h>
+#include <bma/rcu.h>
 #include <bma/reserve.h>
 #include <bma/stats.h>
 #include <bma/version.h>

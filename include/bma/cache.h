@@ -23,6 +23,8 @@ BMA_BEGIN_DECLS
 
 /** struct bma_cache - An allocator of objects of one size. Opaque. */
 struct bma_cache;
+/* liburcu's table of one flavour: <urcu/flavor.h>. */
+struct rcu_flavor_struct;
 
 /** BMA_CACHE_SIZE_MAX - Largest object size, in bytes. */
 #define BMA_CACHE_SIZE_MAX ((size_t)1 << 20)
@@ -31,6 +33,10 @@ struct bma_cache;
 
 /** BMA_CACHE_KERNEL_MARKS - low, high and batch follow the kernel's bpf_mem_alloc formulas. */
 #define BMA_CACHE_KERNEL_MARKS ((uint64_t)1 << 0)
+/** BMA_CACHE_DTOR_RECYCLE - Run the destructor also before a freed object can be handed out again. */
+#define BMA_CACHE_DTOR_RECYCLE ((uint64_t)1 << 1)
+/** BMA_CACHE_DEBUG - Check every free as it is made: one that is the second aborts at once. */
+#define BMA_CACHE_DEBUG ((uint64_t)1 << 2)
 
 /** BMA_SLEEP - This allocation may sleep: refill in place rather than fail. */
 #define BMA_SLEEP 1u
@@ -49,10 +55,19 @@ struct bma_cache;
  * @align: object alignment, a power of two up to %BMA_CACHE_ALIGN_MAX bytes; 0: what a C type of
  *         that size can need (8 or 16).
  * @flags: BMA_CACHE_*.
+ * @rcu: the flavour of liburcu whose readers look at objects: &urcu_memb_flavor, &urcu_mb_flavor,
+ *       &urcu_qsbr_flavor or &urcu_bp_flavor (rcu_flavor in a file that includes the header of one);
+ *       NULL: memb. The table must stay; the program links the flavour's library.
  * @ctor: run once for each object, when it is carved from fresh memory, in a may-sleep context and
  *        with no lock of BMA held; NULL: none. Objects keep what it wrote across free and alloc, so
  *        leave an object constructed when you free it, and do not combine with %BMA_ZERO.
- * @ctx: passed to @ctor.
+ * @dtor: run once for each object that was ever carved, before its memory leaves the cache, after a
+ *        grace period, by the worker (or bma_poll(), bma_trim(), bma_cache_destroy()), with no lock of
+ *        BMA held; NULL: none. An object that never was handed out is as @ctor left it, or zeroed. With
+ *        %BMA_CACHE_DTOR_RECYCLE also each time an object was freed, before it can be handed out again: then a
+ *        plain free waits for a grace period, too, and @dtor must leave the object so that it may be
+ *        run again. It may allocate and free, but not destroy the cache nor wait for it.
+ * @ctx: passed to @ctor and @dtor; used until bma_cache_destroy() has returned 0.
  * @low: objects in the depot, per slot in use, below which the worker refills; 0: a quarter of @reserve.
  * @high: objects a slot keeps at most before it turns to the depot; 0: starts at 2 x @batch and
  *        adapts, up to 4 MiB of objects per slot.
@@ -61,6 +76,9 @@ struct bma_cache;
  * @reserve: the depot's stock in objects, carved at creation and kept up by the worker;
  *           0: one magazine at creation, then 4 x @high per slot in use, doubled (to at most 16
  *           times that) whenever an any-context call finds the depot empty.
+ * @limbo_max: bytes of objects that may wait for a grace period; 0: the larger of 64 MiB and a quarter
+ *             of the cache's live bytes. Half way there grace periods are begun early. Any-context frees may
+ *             exceed it (counted); see bma_cache_free_rcu_flags() for those that wait.
  */
 struct bma_cache_attr {
 	size_t attr_size;
@@ -68,12 +86,15 @@ struct bma_cache_attr {
 	size_t size;
 	size_t align;
 	uint64_t flags;
+	const struct rcu_flavor_struct *rcu;
 	void (*ctor)(void *obj, void *ctx);
+	void (*dtor)(void *obj, void *ctx);
 	void *ctx;
 	uint32_t low;
 	uint32_t high;
 	uint32_t batch;
 	size_t reserve;
+	size_t limbo_max;
 };
 
 /**

@@ -33,8 +33,8 @@ enum bma_mode {
  * @chunk_bytes: bytes mapped for slabs; @slab_bytes: bytes of these that slabs hold.
  * @magazine_bytes: bytes mapped for magazines; @meta_bytes: bytes mapped for slabs' metadata.
  * @purge_bytes: bytes of slabs that wait for a grace period before they go back to the system.
- * @grace_periods: grace periods waited for; @grace_periods_frozen: 1 in a child of fork in which none can
- * end; @worker_wakes: times the worker was woken.
+ * @grace_periods: grace periods waited for, of all flavours; @grace_periods_frozen: 1 in a child of fork in
+ * which none can end, of one flavour at least; @worker_wakes: times the worker was woken.
  * @worker_passes: passes of the worker or of bma_poll() over a cache.
  */
 struct bma_stats {
@@ -66,7 +66,10 @@ struct bma_stats {
  * @slots_used: slots that hold or held objects of this cache.
  * @carved: objects carved from slabs; @live: with the user; @cached: in magazines of slots and
  * depot.
- * @limbo: waiting for a grace period; @parked: freed with no magazine at hand, to be collected.
+ * @rcu: name of the flavour, a string that stays.
+ * @limbo: passed to free_rcu and not yet reusable; @limbo_peak: the most that were waiting at once for a grace
+ * period, those that still gathered in a slot not counted; @limbo_max: the limit, see struct bma_cache_attr;
+ * @limbo_overruns: objects that any-context calls freed beyond it. @parked: freed with no magazine at hand, to be collected.
  * @reserved: in reserves; @slab_free: back in their slabs.
  * @slabs: slabs held; @slab_bytes: their bytes.
  * @depot: objects in the depot (part of @cached); @depot_target: the stock the worker keeps there.
@@ -103,6 +106,32 @@ struct bma_cache_stats {
 	uint64_t fail_system;
 	uint64_t fail_refill;
 	uint64_t aborts;
+	const char *rcu;
+	uint64_t limbo_peak;
+	uint64_t limbo_max;
+	uint64_t limbo_overruns;
+};
+
+/**
+ * struct bma_rcu_stats - One flavour of RCU in use.
+ *
+ * @name: "memb", "mb", "qsbr", "bp"; or the address of its table.
+ * @running_ns: how long the present grace period has been running; 0: none runs. One that never ends has
+ * a reader that never leaves.
+ * @longest_ns: the longest that ended; @grace_periods: how many did.
+ * @limbo_bytes: bytes of objects that wait; @limbo_peak_bytes: the most there were.
+ * @purge_bytes: bytes of slabs that wait before they go back to the system.
+ * @frozen: 1 in a child of fork in which no grace period can end.
+ */
+struct bma_rcu_stats {
+	char name[16];
+	uint64_t running_ns;
+	uint64_t longest_ns;
+	uint64_t grace_periods;
+	uint64_t limbo_bytes;
+	uint64_t limbo_peak_bytes;
+	uint64_t purge_bytes;
+	uint64_t frozen;
 };
 
 /**
@@ -123,6 +152,15 @@ BMA_API int bma_stats_get(struct bma_stats *stats, size_t size);
  */
 BMA_API int bma_cache_stats_get(struct bma_cache *cache, struct bma_cache_stats *stats,
 				size_t size);
+
+/**
+ * bma_rcu_stats_get - Figures of one flavour.
+ * @nth: 0 for the first that was used, and so on.
+ * @stats: where they go; @size: as above.
+ *
+ * Context: any. Returns: 0, -EINVAL, or -ENOENT if so many are not in use.
+ */
+BMA_API int bma_rcu_stats_get(unsigned int nth, struct bma_rcu_stats *stats, size_t size);
 
 BMA_END_DECLS
 

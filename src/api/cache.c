@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define KNOWN_FLAGS BMA_CACHE_KERNEL_MARKS
+#define KNOWN_FLAGS (BMA_CACHE_KERNEL_MARKS | BMA_CACHE_DTOR_RECYCLE | BMA_CACHE_DEBUG)
 
 static int refuse(const char *field)
 {
@@ -28,6 +28,8 @@ static int check(const struct bma_cache_attr *a)
 		return refuse("align is no power of two or over BMA_CACHE_ALIGN_MAX");
 	if (a->flags & ~(uint64_t)KNOWN_FLAGS)
 		return refuse("flags has an unknown bit");
+	if (a->flags & BMA_CACHE_DTOR_RECYCLE && !a->dtor)
+		return refuse("BMA_CACHE_DTOR_RECYCLE without dtor");
 	if (a->high && a->high < a->batch)
 		return refuse("high is below batch");
 	if (a->reserve && a->low > a->reserve)
@@ -47,20 +49,29 @@ struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 {
 	struct bma__engine_attr ea;
 	struct bma__engine *e;
+	struct bma__flavor *flavor;
 	int rc = bma__init();
 
 	if (!rc)
 		rc = check(attr);
 	if (rc)
 		goto failed;
+	flavor = bma__flavor_get(attr->rcu);
+	if (!flavor) {
+		rc = -ENOSPC;
+		goto failed;
+	}
 	bma__init_threads();
 	ea = (struct bma__engine_attr){
 		.name = attr->name,
 		.size = attr->size,
 		.align = attr->align < 8 ? natural_align(attr->size) : attr->align,
 		.reserve = attr->reserve,
+		.limbo_max = attr->limbo_max,
 		.flags = attr->flags,
+		.flavor = flavor,
 		.ctor = attr->ctor,
+		.dtor = attr->dtor,
 		.ctx = attr->ctx,
 		.low = attr->low,
 		.high = attr->high,
@@ -97,10 +108,24 @@ int bma_cache_destroy(struct bma_cache *cache)
 	return 0;
 }
 
+static void *none(struct bma__engine *e)
+{
+	atomic_fetch_add_explicit(&e->fail_empty, 1, memory_order_relaxed);
+	bma__worker_kick(e);
+	return NULL;
+}
+
 void *bma__cache_alloc_slow(struct bma_cache *cache)
 {
 	struct bma__engine *e;
 	void *obj;
+
+	if (bma__unlikely(!cache->head.mask)) {
+		bma__rseq_clear();
+		e = cache->engine;
+		obj = bma__checked_alloc(e);
+		return obj ? obj : none(e);
+	}
 
 #if BMA__RSEQ_BUILT
 	/* Mostly one step along the tape is all there is to do. */
@@ -111,15 +136,16 @@ slow:
 	e = cache->engine;
 	bma__rseq_clear();
 	obj = bma__slot_alloc(e);
-	if (bma__unlikely(!obj)) {
-		atomic_fetch_add_explicit(&e->fail_empty, 1, memory_order_relaxed);
-		bma__worker_kick(e);
-	}
-	return obj;
+	return bma__likely(obj) ? obj : none(e);
 }
 
 void bma__cache_free_slow(struct bma_cache *cache, void *obj)
 {
+	if (bma__unlikely(!cache->head.mask)) {
+		bma__rseq_clear();
+		bma__checked_free(cache->engine, obj);
+		return;
+	}
 #if BMA__RSEQ_BUILT
 	BMA__STEP_PUSH(cache, obj, slow);
 	return;
@@ -173,24 +199,35 @@ slow:
 	bma__cache_free_slow(cache, obj);
 }
 
+/* Mostly one step along the tape is all there is to do. */
+static void *alloc_step(struct bma_cache *cache)
+{
+#if BMA__RSEQ_BUILT
+	void *obj;
+
+	BMA__STEP_POP(&cache->engine->head, obj, slow);
+	return obj;
+slow:
+	bma__rseq_clear();
+#else
+	(void)cache;
+#endif
+	return NULL;
+}
+
 void *bma_cache_alloc_flags(struct bma_cache *cache, unsigned int flags)
 {
 	void *obj;
 
 	if (flags & BMA_SLEEP) {
-#if BMA__RSEQ_BUILT
-		BMA__STEP_POP(cache, obj, slow);
-		goto done;
-slow:
-		bma__rseq_clear();
-#endif
-		obj = alloc_sleep(cache->engine);
+		obj = alloc_step(cache);
+		if (!obj)
+			obj = alloc_sleep(cache->engine);
+		if (obj && bma__unlikely(!cache->head.mask))
+			bma__checked_taken(cache->engine, obj);
 	} else {
 		obj = bma_cache_alloc(cache);
 	}
-#if BMA__RSEQ_BUILT
-done:
-#endif
 	if (obj && flags & BMA_ZERO)
 		memset(obj, 0, cache->engine->size);
 	return obj;

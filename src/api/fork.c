@@ -52,7 +52,7 @@ static void drop(struct bma__lock *const *locks, size_t n, uint32_t first)
 static void prepare(void)
 {
 	bma__lock_fork_take(&fork_lock); /* a handler that forks in here is not supported */
-	bma__defer_before_fork(GRACE_PERIOD_PATIENCE);
+	bma__flavor_before_fork(GRACE_PERIOD_PATIENCE);
 	taken = 0;
 	take(before_engines, COUNT(before_engines), 0);
 	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next)
@@ -73,7 +73,7 @@ static void release(void)
 static void parent(void)
 {
 	release();
-	bma__defer_after_fork_parent();
+	bma__flavor_after_fork_parent();
 	bma__lock_fork_drop(&fork_lock);
 }
 
@@ -84,6 +84,10 @@ static void forget_threads(struct bma__engine *e)
 	atomic_store_explicit(&e->pins, 0, memory_order_relaxed);
 	atomic_store_explicit(&e->ended, atomic_load_explicit(&e->begun, memory_order_relaxed),
 			      memory_order_relaxed);
+	atomic_store_explicit(&e->finishing, false, memory_order_relaxed);
+	for (uint32_t node = 0; node < bma__topo.nodes; node++)
+		bma__depot_recount(e, &e->depot[node]);
+	bma__limbo_recount(e);
 	bma__plane_for_each (e, plane) {
 		struct bma__slot *s = bma__slot_at(e, plane);
 
@@ -99,7 +103,7 @@ static void child(void)
 	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next)
 		forget_threads(e);
 	bma__worker_after_fork();
-	bma__defer_after_fork_child();
+	bma__flavor_after_fork_child();
 	if (bma__cpu.mode != BMA_MODE_GUEST)
 		bma__cpu_register();
 	release();

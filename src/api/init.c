@@ -30,7 +30,7 @@ int bma__init(void)
 
 void bma__init_threads(void)
 {
-	int worker = bma__worker_start(), defer = bma__defer_start();
+	int worker = bma__worker_start(), defer = bma__flavor_start_all();
 
 	if (worker || defer)
 		bma__log_verbose(

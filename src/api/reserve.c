@@ -24,7 +24,11 @@ struct bma_reserve *bma_reserve_create(struct bma_cache *cache, size_t n)
 
 void *bma_reserve_alloc(struct bma_reserve *reserve)
 {
-	return bma__reserve_take(reserve);
+	void *obj = bma__reserve_take(reserve);
+
+	if (obj && bma__unlikely(bma__engine_checked(reserve->engine)))
+		bma__checked_taken(reserve->engine, obj);
+	return obj;
 }
 
 int bma_reserve_refill(struct bma_reserve *reserve)

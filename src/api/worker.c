@@ -4,6 +4,20 @@
 
 #include <errno.h>
 
+/* One grace period for all that waits or fills, and what follows it. */
+static int wait_all(void)
+{
+	int rc;
+
+	bma__flavor_for_each (f)
+		bma__limbo_flush(f);
+	if (bma__flavor_pending())
+		bma__init_threads();
+	rc = bma__flavor_wait_all();
+	bma__worker_finish_all();
+	return rc;
+}
+
 int bma_poll(unsigned int flags)
 {
 	int moved;
@@ -14,37 +28,40 @@ int bma_poll(unsigned int flags)
 		return 0;
 	bma__init_threads();
 	moved = (int)bma__worker_pass_all();
-	if (flags & BMA_POLL_GP && bma__defer_pending()) {
-		if (bma__defer_reading())
-			return -EDEADLK;
-		if (!bma__defer_flush())
-			return -ETIMEDOUT;
+	if (flags & BMA_POLL_GP) {
+		int rc = wait_all();
+
+		if (rc)
+			return rc;
 	}
 	return moved;
 }
 
 int bma_trim(void)
 {
+	int early, rc;
+
 	if (bma__init())
 		return 0;
+	/* What waits for a grace period is freed memory, too; then the slabs that held it wait. */
+	early = wait_all();
 	bma__reclaim_all();
-	if (!bma__defer_pending())
-		return 0;
-	if (bma__defer_reading())
-		return -EDEADLK;
-	bma__init_threads();
-	return bma__defer_flush() ? 0 : -ETIMEDOUT;
+	rc = wait_all();
+	return early ? early : rc;
 }
 
 int bma_shutdown(void)
 {
+	int rc;
+
 	if (bma__init())
 		return 0;
-	if (bma__defer_reading())
+	if (bma__flavor_reading_any())
 		return -EDEADLK;
+	rc = wait_all();
 	bma__worker_stop();
-	if (bma__defer_pending() && !bma__defer_flush())
-		return -ETIMEDOUT;
-	bma__defer_stop();
+	if (rc)
+		return rc;
+	bma__flavor_stop_all();
 	return 0;
 }

@@ -4,7 +4,15 @@
 
 #include <string.h>
 
-struct bma__env bma__env = {.worker = true, .rseq = true};
+#define FLUSH_MS 10u
+#define FLUSH_MS_MAX 1000u
+#define NS_PER_MS 1000000u
+#define DEFAULTS                                                                                   \
+	{                                                                                          \
+		.worker = true, .rseq = true, .flush_ns = (uint64_t)FLUSH_MS * NS_PER_MS           \
+	}
+
+struct bma__env bma__env = DEFAULTS;
 
 static void set_verbose(struct bma__env *env)
 {
@@ -50,22 +58,49 @@ static const struct word {
 	{"thp:on", set_thp_on},
 };
 
+/* The number after @key if @text begins with it, or 0: none, or not 1 to @most. */
+static uint64_t number(const char *text, size_t len, const char *key, uint64_t most)
+{
+	size_t at = strlen(key);
+	uint64_t n = 0;
+
+	if (len <= at || memcmp(text, key, at))
+		return 0;
+	for (; at < len && n <= most; at++) {
+		if (text[at] < '0' || text[at] > '9')
+			return 0;
+		n = n * 10 + (uint64_t)(text[at] - '0');
+	}
+	return n <= most ? n : 0;
+}
+
+/* One word. False: it is not known. */
+static bool apply(struct bma__env *env, const char *text, size_t len)
+{
+	uint64_t ms = number(text, len, "gp_flush_ms:", FLUSH_MS_MAX);
+
+	if (ms) {
+		env->flush_ns = ms * NS_PER_MS;
+		return true;
+	}
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (strlen(words[i].word) == len && !memcmp(words[i].word, text, len)) {
+			words[i].apply(env);
+			return true;
+		}
+	}
+	return false;
+}
+
 void bma__env_parse(const char *text)
 {
-	static const struct bma__env defaults = {.worker = true, .rseq = true};
+	static const struct bma__env defaults = DEFAULTS;
 
 	bma__env = defaults;
 	while (text && *text) {
 		size_t len = strcspn(text, ",");
-		size_t i, n = sizeof words / sizeof words[0];
 
-		for (i = 0; i < n; i++) {
-			if (strlen(words[i].word) == len && !memcmp(words[i].word, text, len))
-				break;
-		}
-		if (i < n)
-			words[i].apply(&bma__env);
-		else if (len)
+		if (len && !apply(&bma__env, text, len))
 			bma__log_line("BMA_CONF: \"%.*s\" is not known, ignored", (int)len, text);
 		text += len;
 		text += *text == ',';

@@ -7,6 +7,7 @@
  *   index:cid|cpu    which slot index to use where both are there (default: cid on one node)
  *   rseq:off         guest slots only
  *   thp:on           ask for huge pages
+ *   gp_flush_ms:N    seal what fills with deferred frees after at most N milliseconds, 1 to 1000 (10)
  */
 #ifndef BMA_BASE_ENV_H
 #define BMA_BASE_ENV_H
@@ -21,6 +22,7 @@ struct bma__env {
 	bool rseq;
 	bool thp;
 	enum bma__env_index index;
+	uint64_t flush_ns;
 };
 
 extern struct bma__env bma__env;

@@ -20,11 +20,11 @@
  *
  * The link written before the commit is what it should be in any case, so an abort after it does no harm.
  *
- * bma__rseq_change(index, slot, gen, old, new), for all other changes:
+ * bma__rseq_change(index, slot, word, freeze, gen, old, new), for all other changes of a word of a slot:
  *		if the current index != index -> fail
- *		if slot->freeze != 0 or slot->gen != gen or slot->loaded != old -> fail
+ *		if *freeze != 0 or slot->gen != gen or *word != old -> fail
  *		slot->gen = gen + 1	(an abort after it only makes somebody look again)
- *		slot->loaded = new	(commit)
+ *		*word = new		(commit)
  * Aborted by preemption, migration or a signal: fail. Failure changes nothing; the caller looks again.
  */
 #ifndef BMA_BASE_RSEQ_H
@@ -44,9 +44,7 @@
 #define BMA__RSEQ_CPU_ID 4
 #define BMA__RSEQ_CS 8
 
-/* Offsets in a slot that bma__rseq_change() knows. */
-#define BMA__RSEQ_LOADED 0
-#define BMA__RSEQ_FREEZE 16
+/* Offset of the generation in a slot. */
 #define BMA__RSEQ_GEN 20
 
 #if BMA__RSEQ_BUILT
@@ -97,10 +95,11 @@ static inline void bma__rseq_clear(void)
 {
 }
 
-static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void *slot, uint32_t gen,
-				    uint64_t old, uint64_t new)
+static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void *slot, void *word,
+				    void *freeze, uint32_t gen, uint64_t old, uint64_t new)
 {
-	(void)index_offset, (void)index, (void)slot, (void)gen, (void)old, (void)new;
+	(void)index_offset, (void)index, (void)slot, (void)word, (void)freeze, (void)gen;
+	(void)old, (void)new;
 	return false;
 }
 #endif

@@ -62,8 +62,8 @@
 			: slow);                                                                   \
 	} while (0)
 
-static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void *slot, uint32_t gen,
-				    uint64_t old, uint64_t new)
+static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void *slot, void *word,
+				    void *freeze, uint32_t gen, uint64_t old, uint64_t new)
 {
 	uintptr_t scratch;
 
@@ -73,9 +73,9 @@ static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void 
 				"b.ne 7f\n\t"
 				"ldr %w[t], [%[rseq], #4]\n\t"
 				"tbnz %w[t], #31, 7f\n\t"
-				"ldr %w[t], [%[slot], %[freeze]]\n\t"
+				"ldr %w[t], [%[freeze]]\n\t"
 				"cbnz %w[t], 7f\n\t"
-				"ldr %[t], [%[slot]]\n\t"
+				"ldr %[t], [%[word]]\n\t"
 				"cmp %[t], %[old]\n\t"
 				"b.ne 7f\n\t"
 				"ldr %w[t], [%[slot], %[gen_at]]\n\t"
@@ -87,11 +87,11 @@ static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void 
 				"7:\n\t"
 				"b %l[fail]\n"
 				"8:\n\t"
-				"str %[new], [%[slot]]\n" BMA__RSEQ_END_AT("fail")
+				"str %[new], [%[word]]\n" BMA__RSEQ_END_AT("fail")
 		: [t] "=&r"(scratch)
 		: [rseq] "r"(BMA__RSEQ_AREA), [offset] "r"(index_offset), [index] "r"(index),
 		  [slot] "r"(slot), [gen] "r"(gen), [old] "r"(old), [new] "r"(new),
-		  [freeze] "i"(BMA__RSEQ_FREEZE), [gen_at] "i"(BMA__RSEQ_GEN)
+		  [word] "r"(word), [freeze] "r"(freeze), [gen_at] "i"(BMA__RSEQ_GEN)
 		: "memory", "cc"
 		: fail);
 	return true;

@@ -58,8 +58,8 @@
 			: slow);                                                                   \
 	} while (0)
 
-static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void *slot, uint32_t gen,
-				    uint64_t old, uint64_t new)
+static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void *slot, void *word,
+				    void *freeze, uint32_t gen, uint64_t old, uint64_t new)
 {
 	uintptr_t scratch;
 
@@ -68,18 +68,18 @@ static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void 
 				"jne %l[fail]\n\t"
 				"cmpl $0, %%fs:4(%[rseq])\n\t"
 				"js %l[fail]\n\t"
-				"cmpl $0, %c[freeze](%[slot])\n\t"
+				"cmpl $0, (%[freeze])\n\t"
 				"jne %l[fail]\n\t"
 				"cmpl %[gen], %c[gen_at](%[slot])\n\t"
 				"jne %l[fail]\n\t"
-				"cmpq %[old], (%[slot])\n\t"
+				"cmpq %[old], (%[word])\n\t"
 				"jne %l[fail]\n\t"
 				"incl %c[gen_at](%[slot])\n\t"
-				"movq %[new], (%[slot])\n" BMA__RSEQ_END_AT("fail")
+				"movq %[new], (%[word])\n" BMA__RSEQ_END_AT("fail")
 		: [t] "=&r"(scratch)
 		: [rseq] "r"(__rseq_offset), [offset] "r"(index_offset), [index] "r"(index),
 		  [slot] "r"(slot), [gen] "r"(gen), [old] "r"(old), [new] "r"(new),
-		  [freeze] "i"(BMA__RSEQ_FREEZE), [gen_at] "i"(BMA__RSEQ_GEN)
+		  [word] "r"(word), [freeze] "r"(freeze), [gen_at] "i"(BMA__RSEQ_GEN)
 		: "memory", "cc"
 		: fail);
 	return true;

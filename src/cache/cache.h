@@ -7,22 +7,30 @@
 
 #include "page/page.h"
 
+#include <bma/rcu.h>
 #include <bma/reserve.h>
 #include <bma/worker.h>
 
+#include "checked.h"
 #include "defer.h"
 #include "depot.h"
 #include "drain.h"
 #include "engine.h"
+#include "finish.h"
+#include "flavor.h"
+#include "limbo.h"
 #include "magazine.h"
+#include "need.h"
 #include "park.h"
 #include "plane.h"
+#include "rcu.h"
 #include "reclaim.h"
 #include "refill.h"
 #include "reserve.h"
 #include "slot.h"
 #include "stack.h"
 #include "ticket.h"
+#include "view.h"
 #include "worker.h"
 
 #endif /* BMA_CACHE_INTERNAL_H */

@@ -2,284 +2,382 @@
 /* Deferring, see defer.h. */
 #include "cache.h"
 
-#include <urcu/flavor.h>
-#include <urcu/static/urcu-memb.h>
-#include <urcu/urcu-memb.h>
+#include <errno.h>
+#include <stdio.h>
 
 #define NAP_IDLE 1000000000u
 #define NAP_WAITER 1000000u
-
-extern const struct rcu_flavor_struct urcu_memb_flavor;
+/* So many sealed bytes begin a batch ... */
+#define BATCH_BYTES ((uint64_t)2 << 20)
+/* ... and so many, if none ended within this time, in nanoseconds. */
+#define BATCH_BYTES_EARLY ((uint64_t)512 << 10)
+#define BATCH_PERIOD 500000u
 
 struct bma__lock bma__purge_lock = BMA__LOCK_INIT(BMA__RANK_PURGE);
-static struct bma__slab *dying;	 /* [lock] given up, not yet waited for */
-static struct bma__slab *doomed; /* [lock] the running grace period is for these */
-static _Atomic uint64_t dying_bytes;
-static _Atomic uint64_t sealed; /* magazines on sealed stacks */
-static _Atomic uint64_t periods;
-static _Atomic bool in_period;	 /* somebody runs a batch */
-static _Atomic uint32_t batches; /* ended; waiters sleep on it */
-static struct bma__thread thread;
-/* A child of fork in which liburcu can end no grace period, see bma__defer_before_fork(). */
-static _Atomic bool frozen;
-static bool fork_holds, fork_guest; /* [fork] what the prepare handler did */
+
+static void raise_to(_Atomic uint64_t *most, uint64_t value)
+{
+	uint64_t seen = atomic_load_explicit(most, memory_order_relaxed);
+
+	while (seen < value &&
+	       !atomic_compare_exchange_weak_explicit(most, &seen, value, memory_order_relaxed,
+						      memory_order_relaxed))
+		;
+}
+
+/* Should a batch begin now? */
+static bool wanted(const struct bma__flavor *f)
+{
+	uint64_t bytes = atomic_load_explicit(&f->collecting, memory_order_relaxed);
+
+	if (bytes >= BATCH_BYTES || atomic_load_explicit(&f->urgent, memory_order_relaxed) ||
+	    atomic_load_explicit(&f->waiters, memory_order_relaxed))
+		return true;
+	return bytes >= BATCH_BYTES_EARLY &&
+	       bma__os_now() - atomic_load_explicit(&f->ended, memory_order_relaxed) >=
+		       BATCH_PERIOD;
+}
+
+void bma__defer_tell(struct bma__flavor *f)
+{
+	atomic_thread_fence(memory_order_seq_cst); /* pairs with that of may_rest() */
+	if (!atomic_load_explicit(&f->watching, memory_order_relaxed) || wanted(f))
+		bma__waker_ask(&f->thread.waker);
+}
+
+static void count(struct bma__engine *e, uint64_t n)
+{
+	struct bma__flavor *f = e->flavor;
+	uint64_t limbo = atomic_fetch_add_explicit(&e->limbo, n, memory_order_relaxed) + n;
+	uint64_t most = atomic_load_explicit(&e->limbo_max, memory_order_relaxed);
+	uint64_t bytes = n * e->geo.stride;
+
+	raise_to(&e->limbo_peak, limbo);
+	raise_to(&f->limbo_peak,
+		 atomic_fetch_add_explicit(&f->limbo_bytes, bytes, memory_order_relaxed) + bytes);
+	atomic_fetch_add_explicit(&f->collecting, bytes, memory_order_relaxed);
+	if (limbo > most / 2)
+		atomic_store_explicit(&f->urgent, true, memory_order_relaxed);
+	if (limbo > most)
+		atomic_fetch_add_explicit(&e->limbo_overruns, n, memory_order_relaxed);
+}
 
 void bma__defer_seal(struct bma__engine *e, uintptr_t word)
 {
-	atomic_fetch_add_explicit(&e->limbo, bma__mag_count(e->class, word), memory_order_relaxed);
-	atomic_fetch_add_explicit(&sealed, 1, memory_order_relaxed);
+	count(e, bma__mag_count(e->class, word));
+	atomic_fetch_add_explicit(&e->flavor->mags, 1, memory_order_relaxed);
 	bma__stack_push(&e->sealed, e->class, word);
-	bma__waker_ask(&thread.waker);
+	bma__need_set(&e->flavor->sealed, e->id);
+	bma__defer_tell(e->flavor);
 }
 
 void bma__defer_slab(struct bma__slab *slab)
 {
+	struct bma__flavor *f = ((struct bma__engine *)slab->owner)->flavor;
+
 	bma__lock_take(&bma__purge_lock);
-	slab->next = dying;
-	dying = slab;
-	atomic_fetch_add_explicit(&dying_bytes, slab->geo.units * BMA__UNIT_SIZE,
+	slab->next = f->dying;
+	f->dying = slab;
+	atomic_fetch_add_explicit(&f->dying_bytes, slab->geo.units * BMA__UNIT_SIZE,
 				  memory_order_relaxed);
 	bma__lock_drop(&bma__purge_lock);
-	bma__waker_ask(&thread.waker);
+	bma__defer_tell(f);
 }
 
-bool bma__defer_reading(void)
+bool bma__defer_pending(const struct bma__flavor *f)
 {
-	return urcu_memb_flavor.read_ongoing() != 0;
-}
-
-bool bma__defer_pending(void)
-{
-	return atomic_load_explicit(&dying_bytes, memory_order_relaxed) ||
-	       atomic_load_explicit(&sealed, memory_order_relaxed);
+	return atomic_load_explicit(&f->dying_bytes, memory_order_acquire) ||
+	       atomic_load_explicit(&f->mags, memory_order_acquire);
 }
 
 /* Take all that waits; @found: magazines. Returns whether there was anything. */
-static bool take_batch(uint64_t *found)
+static bool take_batch(struct bma__flavor *f, uint64_t *found)
 {
-	struct bma__engine *e = NULL;
 	bool any;
 
 	*found = 0;
+	atomic_store_explicit(&f->collecting, 0, memory_order_relaxed);
+	atomic_store_explicit(&f->urgent, false, memory_order_relaxed);
 	bma__lock_take(&bma__purge_lock);
-	doomed = dying;
-	dying = NULL;
-	any = doomed != NULL;
+	f->doomed = f->dying;
+	f->dying = NULL;
+	any = f->doomed != NULL;
 	bma__lock_drop(&bma__purge_lock);
-	while ((e = bma__engine_next(e))) {
+	bma__need_for_each (&f->sealed, e) {
 		uint32_t head;
 
 		bma__lock_take(&bma__purge_lock);
 		head = bma__stack_take_all(&e->sealed);
 		e->waiting = head;
 		bma__lock_drop(&bma__purge_lock);
+		if (head)
+			bma__need_set(&f->batch, e->id);
 		for (; head; head = bma__stack_next(e->class, head))
 			++*found;
 	}
 	return any || *found;
 }
 
+/* A magazine whose grace period is over. */
+static void let_go(struct bma__engine *e, uintptr_t word)
+{
+	if (e->flags & BMA_CACHE_DTOR_RECYCLE)
+		bma__stack_push(&e->finish, e->class, word);
+	else
+		bma__depot_add(e, &e->depot[bma__topo_node_now()], word);
+}
+
+/*
+ * Those less than half full are merged: @open is one that fills, or 0. Returns the one that fills after @word
+ * was dealt with.
+ */
+static uintptr_t merge(struct bma__engine *e, uintptr_t open, uintptr_t word)
+{
+	if (bma__mag_count(e->class, word) >= (e->capacity + 1) / 2) {
+		let_go(e, word);
+		return open;
+	}
+	if (!open)
+		return word;
+	while (bma__mag_count(e->class, word)) {
+		if (bma__mag_count(e->class, open) == e->capacity) {
+			let_go(e, open);
+			return word;
+		}
+		open += 8;
+		*(void **)open = *(void **)word;
+		word -= 8;
+	}
+	bma__depot_put_empty(e, word);
+	return open;
+}
+
+void bma__defer_uncount(struct bma__engine *e, uint64_t n)
+{
+	atomic_fetch_sub_explicit(&e->flavor->limbo_bytes, n * e->geo.stride, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&e->limbo, n, memory_order_release);
+}
+
 static void release_magazines(struct bma__engine *e)
 {
+	uint64_t n = 0;
+	uintptr_t open = 0;
+
 	bma__engine_begin(e);
 	bma__lock_take(&bma__purge_lock);
 	while (e->waiting) {
 		uintptr_t word = bma__stack_word(e->class, e->waiting);
-		uint32_t n = bma__mag_count(e->class, word);
 
 		e->waiting = bma__stack_next(e->class, e->waiting);
-		bma__depot_add(e, &e->depot[bma__topo_node_now()], word);
-		atomic_fetch_sub_explicit(&e->limbo, n, memory_order_release);
+		n += bma__mag_count(e->class, word);
+		open = merge(e, open, word);
 	}
+	if (open)
+		let_go(e, open);
 	bma__lock_drop(&bma__purge_lock);
+	if (e->flags & BMA_CACHE_DTOR_RECYCLE)
+		bma__worker_kick(e);
+	else
+		bma__defer_uncount(e, n);
+	bma__depot_watch(e);
 	bma__engine_end(e);
 }
 
-static void release_slabs(void)
+/* Counted when they are gone: who waits for that looks at the count alone. */
+static void release_slabs(struct bma__flavor *f)
 {
 	bma__lock_take(&bma__purge_lock);
-	while (doomed) {
-		struct bma__slab *slab = doomed;
+	while (f->doomed) {
+		struct bma__slab *slab = f->doomed;
+		uint64_t bytes = slab->geo.units * BMA__UNIT_SIZE;
 
-		doomed = slab->next;
-		atomic_fetch_sub_explicit(&dying_bytes, slab->geo.units * BMA__UNIT_SIZE,
-					  memory_order_relaxed);
-		bma__slab_destroy(slab);
+		f->doomed = slab->next;
+		bma__finish_slab_later(slab);
+		atomic_fetch_sub_explicit(&f->dying_bytes, bytes, memory_order_release);
 	}
 	bma__lock_drop(&bma__purge_lock);
 }
 
-/* One batch, if nobody else is at it. Returns false then, or if there was nothing. */
-static bool run_batch(void)
+static void synchronize(struct bma__flavor *f)
 {
-	struct bma__engine *e = NULL;
+	uint64_t begun = bma__os_now();
+
+	atomic_store_explicit(&f->since, begun, memory_order_relaxed);
+	bma__rcu_synchronize(&f->rcu);
+	atomic_store_explicit(&f->since, 0, memory_order_relaxed);
+	raise_to(&f->longest, bma__os_now() - begun);
+	atomic_fetch_add_explicit(&f->periods, 1, memory_order_relaxed);
+}
+
+/* One batch, if nobody else is at it. Returns false then, or if there was nothing. */
+static bool run_batch(struct bma__flavor *f)
+{
 	uint64_t found;
 	bool idle = false, any;
 
-	if (atomic_load_explicit(&frozen, memory_order_relaxed) ||
-	    !atomic_compare_exchange_strong_explicit(&in_period, &idle, true, memory_order_acquire,
-						     memory_order_relaxed))
+	if (atomic_load_explicit(&f->frozen, memory_order_relaxed) ||
+	    !atomic_compare_exchange_strong_explicit(&f->in_period, &idle, true,
+						     memory_order_acquire, memory_order_relaxed))
 		return false;
-	any = take_batch(&found);
+	any = take_batch(f, &found);
 	if (any) {
-		urcu_memb_flavor.update_synchronize_rcu();
-		atomic_fetch_add_explicit(&periods, 1, memory_order_relaxed);
-		while ((e = bma__engine_next(e)))
+		synchronize(f);
+		bma__need_for_each (&f->batch, e)
 			release_magazines(e);
-		release_slabs();
-		atomic_fetch_sub_explicit(&sealed, found, memory_order_relaxed);
+		release_slabs(f);
+		atomic_fetch_sub_explicit(&f->mags, found, memory_order_release);
+		atomic_store_explicit(&f->ended, bma__os_now(), memory_order_relaxed);
 	}
 	/* In this order: an end that is counted late would count for the next batch. */
-	atomic_fetch_add_explicit(&batches, 1, memory_order_release);
-	atomic_store_explicit(&in_period, false, memory_order_release);
-	bma__os_futex_wake(&batches, INT32_MAX);
+	atomic_fetch_add_explicit(&f->batches, 1, memory_order_release);
+	atomic_store_explicit(&f->in_period, false, memory_order_release);
+	bma__os_futex_wake(&f->batches, INT32_MAX);
 	return any;
 }
 
-static void *defer_main(void *unused)
+/* Nothing waits and nothing fills, and who changes that will ask. */
+static bool may_rest(struct bma__flavor *f)
 {
-	(void)unused;
-	while (!bma__thread_stopping(&thread)) {
-		bma__waker_look(&thread.waker);
-		if (!run_batch() && !bma__thread_stopping(&thread))
-			bma__waker_sleep(&thread.waker, NAP_IDLE);
+	atomic_store_explicit(&f->watching, false, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!bma__defer_pending(f) && !bma__need_any(&f->filling))
+		return true;
+	atomic_store_explicit(&f->watching, true, memory_order_relaxed);
+	return false;
+}
+
+/* Seal what fills and run what waits when it is time. Returns how long the thread may sleep. */
+static uint64_t look(struct bma__flavor *f, uint64_t *due)
+{
+	uint64_t now = bma__os_now();
+	bool ran = false;
+
+	if (atomic_load_explicit(&f->frozen, memory_order_relaxed))
+		return NAP_IDLE;
+	if (*due && now >= *due) {
+		bma__limbo_flush(f);
+		*due = 0;
+		ran = run_batch(f);
+	} else if (wanted(f)) {
+		ran = run_batch(f);
+	}
+	if (may_rest(f)) {
+		*due = 0;
+		return NAP_IDLE;
+	}
+	now = bma__os_now();
+	if (!*due)
+		*due = now + bma__env.flush_ns;
+	if (wanted(f))
+		return ran ? 0 : NAP_WAITER; /* a fork, or a waiter, is at it */
+	return now >= *due ? 0 : *due - now;
+}
+
+static void *defer_main(void *thread)
+{
+	struct bma__flavor *f =
+		(struct bma__flavor *)((char *)thread - offsetof(struct bma__flavor, thread));
+	uint64_t due = 0;
+
+	while (!bma__thread_stopping(&f->thread)) {
+		uint64_t nap;
+
+		bma__waker_look(&f->thread.waker);
+		nap = look(f, &due);
+		if (nap && !bma__thread_stopping(&f->thread))
+			bma__waker_sleep(&f->thread.waker, nap);
 	}
 	return NULL;
+}
+
+/* Until @ends batches have ended, or nothing waits. */
+static int wait_until(struct bma__flavor *f, uint32_t ends)
+{
+	uint32_t begun = atomic_load_explicit(&f->batches, memory_order_acquire);
+	const struct timespec nap = {0, NAP_WAITER};
+
+	while (bma__defer_pending(f)) {
+		uint32_t seen = atomic_load_explicit(&f->batches, memory_order_acquire);
+
+		if (seen - begun >= ends)
+			return 0;
+		if (atomic_load_explicit(&f->frozen, memory_order_relaxed))
+			return -ETIMEDOUT;
+		if (!bma__thread_running(&f->thread) && run_batch(f))
+			continue;
+		bma__waker_ask(&f->thread.waker);
+		bma__os.futex_wait(&f->batches, seen, &nap);
+	}
+	return 0;
+}
+
+static int wait_counted(struct bma__flavor *f, uint32_t ends)
+{
+	int rc;
+
+	atomic_fetch_add_explicit(&f->waiters, 1, memory_order_seq_cst);
+	rc = wait_until(f, ends);
+	atomic_fetch_sub_explicit(&f->waiters, 1, memory_order_relaxed);
+	return rc;
 }
 
 /*
  * What waits now has been let go when a batch that began after now has ended: two ends suffice, the
  * first may be of one that had taken its share before.
  */
-bool bma__defer_flush(void)
+int bma__defer_wait(struct bma__flavor *f)
 {
-	uint32_t begun = atomic_load_explicit(&batches, memory_order_acquire);
-	const struct timespec nap = {0, NAP_WAITER};
+	bool online;
+	int rc = bma__rcu_begin_wait(&f->rcu, &online);
 
-	while (bma__defer_pending()) {
-		uint32_t seen = atomic_load_explicit(&batches, memory_order_acquire);
+	if (rc)
+		return rc;
+	rc = wait_counted(f, 2);
+	bma__rcu_end_wait(&f->rcu, online);
+	return rc;
+}
 
-		if (seen - begun >= 2)
-			return true;
-		if (atomic_load_explicit(&frozen, memory_order_relaxed))
-			return false;
-		if (!bma__thread_running(&thread)) {
-			if (run_batch())
-				continue;
-		}
-		bma__waker_ask(&thread.waker);
-		bma__os.futex_wait(&batches, seen, &nap);
+int bma__defer_wait_one(struct bma__flavor *f)
+{
+	return wait_counted(f, 1);
+}
+
+int bma__defer_start(struct bma__flavor *f)
+{
+	char name[16]; /* of a thread: no longer */
+
+	if (!bma__env.worker)
+		return 0;
+	snprintf(name, sizeof name, "bma-gp-%.8s", f->rcu.name);
+	return bma__thread_start(&f->thread, name, defer_main);
+}
+
+/* Objects on a chain. */
+static uint64_t objects(const struct bma__engine *e, uint32_t index, uint64_t *mags)
+{
+	uint64_t n = 0;
+
+	for (; index; index = bma__stack_next(e->class, index), ++*mags)
+		n += bma__mag_count(e->class, bma__stack_word(e->class, index));
+	return n;
+}
+
+void bma__defer_recount(struct bma__engine *e)
+{
+	uint64_t n, mags = 0, finish = 0;
+
+	while (e->waiting) {
+		uintptr_t word = bma__stack_word(e->class, e->waiting);
+
+		e->waiting = bma__stack_next(e->class, e->waiting);
+		bma__stack_push(&e->sealed, e->class, word);
+		bma__need_set(&e->flavor->sealed, e->id);
 	}
-	return true;
-}
-
-int bma__defer_start(void)
-{
-	return bma__env.worker ? bma__thread_start(&thread, "bma-gp", defer_main) : 0;
-}
-
-void bma__defer_stop(void)
-{
-	bma__thread_stop(&thread);
-}
-
-uint64_t bma__defer_grace_periods(void)
-{
-	return atomic_load_explicit(&periods, memory_order_relaxed);
-}
-
-uint64_t bma__defer_bytes(void)
-{
-	return atomic_load_explicit(&dying_bytes, memory_order_relaxed);
-}
-
-bool bma__defer_frozen(void)
-{
-	return atomic_load_explicit(&frozen, memory_order_relaxed);
-}
-
-/*
- * Is a thread other than this one registered as a reader? liburcu has no call that tells, but its list of
- * readers is circular: of one that stands alone both neighbours are the head. So the forking thread
- * registers before the fork, unless it is, and the child looks: there the list stands still. It takes its
- * entry out by hand, because the lock of the list may be held by a thread that is not there.
- */
-static void enter_registry(void)
-{
-	fork_guest = !URCU_TLS(urcu_memb_reader).registered;
-	if (fork_guest)
-		urcu_memb_flavor.register_thread();
-}
-
-static bool others_registered_child(void)
-{
-	struct urcu_reader *self = &URCU_TLS(urcu_memb_reader);
-	bool others = self->node.next != self->node.prev;
-
-	if (fork_guest) {
-		cds_list_del(&self->node);
-		self->registered = 0;
-	}
-	return others;
-}
-
-/*
- * In the child, readers registered by other threads are list entries in stacks that are free for reuse,
- * and a synchronize_rcu that was under way holds its locks for ever. In both cases no grace period may be
- * waited for there.
- */
-void bma__defer_before_fork(uint64_t ns)
-{
-	uint64_t deadline = bma__os_now() + ns;
-	bool idle = false;
-
-	fork_holds = false;
-	while (!fork_holds && bma__os_now() < deadline) {
-		idle = false;
-		fork_holds = atomic_compare_exchange_strong_explicit(
-			&in_period, &idle, true, memory_order_acquire, memory_order_relaxed);
-		if (!fork_holds)
-			bma__os_sleep(20000);
-	}
-	enter_registry();
-}
-
-void bma__defer_after_fork_parent(void)
-{
-	if (fork_guest)
-		urcu_memb_flavor.unregister_thread();
-	if (fork_holds)
-		atomic_store_explicit(&in_period, false, memory_order_release);
-	bma__waker_ask(&thread.waker);
-}
-
-/* What the grace period that ran was for waits again. */
-static void take_back(void)
-{
-	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next) {
-		while (e->waiting) {
-			uint32_t index = e->waiting;
-			uintptr_t word = bma__stack_word(e->class, index);
-
-			e->waiting = bma__stack_next(e->class, index);
-			bma__stack_push(&e->sealed, e->class, word);
-		}
-	}
-	while (doomed) {
-		struct bma__slab *slab = doomed;
-
-		doomed = slab->next;
-		slab->next = dying;
-		dying = slab;
-	}
-}
-
-void bma__defer_after_fork_child(void)
-{
-	if (!fork_holds)
-		take_back();
-	if (others_registered_child() || !fork_holds)
-		atomic_store_explicit(&frozen, true, memory_order_relaxed);
-	atomic_store_explicit(&in_period, false, memory_order_relaxed);
-	bma__thread_forget(&thread);
+	n = objects(e, (uint32_t)atomic_load_explicit(&e->sealed.head, memory_order_relaxed),
+		    &mags);
+	n += objects(e, (uint32_t)atomic_load_explicit(&e->finish.head, memory_order_relaxed),
+		     &finish);
+	atomic_store_explicit(&e->limbo, n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&e->flavor->limbo_bytes, n * e->geo.stride, memory_order_relaxed);
+	atomic_fetch_add_explicit(&e->flavor->mags, mags, memory_order_relaxed);
 }

@@ -1,53 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deferring: what may only be done after an RCU grace period. defer.c is the only file that knows
- * liburcu.
+ * Deferring: what may only be done after an RCU grace period.
  *
  * What waits: sealed magazines (their objects go to the depot) and slabs that were given up (their
- * pages go to the system). The grace-period thread takes all that waits, *then* waits for one grace
- * period for all of it, then lets it go. What comes meanwhile is the next batch. Ordering: sealing
- * is the release of the stack's push, giving up a slab is under the purge lock; the taking
+ * pages go to the system). Each flavour in use has a grace-period thread. It takes all that waits, *then* waits
+ * for one grace period for all of it, then lets it go; what comes meanwhile is the next batch.
+ * Ordering: sealing is the release of the stack's push, giving up a slab is under the purge lock; the taking
  * (acquire) strictly precedes synchronize_rcu, so every reader that could have seen an object
  * before it was freed is waited for.
- * The thread does nothing else, so a reader that never leaves stops no refill.
+ * The thread does nothing else but seal what fills (limbo.h), so a reader that never leaves stops no refill.
+ *
+ * When a batch begins: when enough bytes are sealed, at the latest a flush time (10 ms) after the first. Too eager
+ * wake-ups cost most (a system call, a preemption and two interrupts on every CPU each), so a small batch
+ * begins early only if the last one ended a while ago.
+ *
+ * No wake-up is lost: whoever lets something wait publishes it, fences, and reads "watching"; the thread clears
+ * "watching", fences, and looks whether anything waits before it sleeps for long.
  */
 #ifndef BMA_CACHE_DEFER_H
 #define BMA_CACHE_DEFER_H
 
-#include "engine.h"
+#include "flavor.h"
 
 extern struct bma__lock bma__purge_lock;
 
-/* A magazine in hand whose objects wait for a grace period. May sleep. */
+/* A magazine in hand whose objects wait for a grace period. Any context. */
 void bma__defer_seal(struct bma__engine *e, uintptr_t word);
+/* So many objects of @e do not wait any more, and can be reached. */
+void bma__defer_uncount(struct bma__engine *e, uint64_t n);
+/* Something of @f waits: see that its thread knows. Any context; after it was published. */
+void bma__defer_tell(struct bma__flavor *f);
 /* A slab that was given up. Under its engine's lock. May sleep. */
 void bma__defer_slab(struct bma__slab *slab);
 
-/* Is the caller inside a read section of the flavour? Then it must not wait. */
-bool bma__defer_reading(void);
-/* Does anything wait? */
-bool bma__defer_pending(void);
+/* Does anything wait, apart from what fills in slots? */
+bool bma__defer_pending(const struct bma__flavor *f);
 /*
- * Wait until all that waits now has been let go. May sleep, outside any read section. Returns false, at
- * once, where no grace period can end (bma__defer_frozen).
+ * Wait until all that is sealed or given up now has been let go. May sleep. Returns 0; -EDEADLK in a read section;
+ * -ETIMEDOUT, at once, where no grace period can end (f->frozen).
  */
-bool bma__defer_flush(void);
-/* Is this a child of fork in which liburcu can end no grace period? */
-bool bma__defer_frozen(void);
+int bma__defer_wait(struct bma__flavor *f);
+/* For callers known to be in no read section: until one batch has ended. May sleep. 0 or -ETIMEDOUT. */
+int bma__defer_wait_one(struct bma__flavor *f);
 
-/* Start, stop and join the thread, as for the worker. May sleep. */
-int bma__defer_start(void);
-void bma__defer_stop(void);
+/* Start the thread of @f unless it runs or BMA_CONF says worker:off. May sleep. 0 or a negative errno. */
+int bma__defer_start(struct bma__flavor *f);
 
-uint64_t bma__defer_grace_periods(void);
-uint64_t bma__defer_bytes(void);
-
-/*
- * Fork. Before: let a running grace period end, at most @ns, and keep the next from beginning; then in the
- * parent, and in the child.
- */
-void bma__defer_before_fork(uint64_t ns);
-void bma__defer_after_fork_parent(void);
-void bma__defer_after_fork_child(void);
+/* In a child of fork: put back what a running batch was for, and count anew. */
+void bma__defer_recount(struct bma__engine *e);
 
 #endif /* BMA_CACHE_DEFER_H */

@@ -153,18 +153,30 @@ uintptr_t bma__depot_get(struct bma__engine *e)
 	return 0;
 }
 
+static void watch(struct bma__engine *e, const struct bma__depot *d, uint32_t high)
+{
+	if (bma__depot_depth(d) <= high)
+		return;
+	/* Either the worker sees how deep the depot is, or this sees that it no longer watches. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!atomic_load_explicit(&e->watched, memory_order_relaxed))
+		bma__worker_kick(e);
+}
+
 void bma__depot_put(struct bma__engine *e, uintptr_t word)
 {
 	struct bma__depot *d = &e->depot[bma__topo_node_now()];
 	uint32_t high = atomic_load_explicit(&e->high_mags, memory_order_relaxed);
 	uint64_t nth = put(e, d, word);
 
-	if (!looks(nth, high) || bma__depot_depth(d) <= high)
-		return;
-	/* Either the worker sees how deep the depot is, or this sees that it no longer watches. */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (!atomic_load_explicit(&e->watched, memory_order_relaxed))
-		bma__worker_kick(e);
+	if (looks(nth, high))
+		watch(e, d, high);
+}
+
+void bma__depot_watch(struct bma__engine *e)
+{
+	watch(e, &e->depot[bma__topo_node_now()],
+	      atomic_load_explicit(&e->high_mags, memory_order_relaxed));
 }
 
 uintptr_t bma__depot_remove(struct bma__engine *e, struct bma__depot *d)

@@ -43,6 +43,9 @@ void bma__depot_put(struct bma__engine *e, uintptr_t word);
 uintptr_t bma__depot_get_empty(struct bma__engine *e);
 void bma__depot_put_empty(struct bma__engine *e, uintptr_t word);
 
+/* After several were added: see that the worker knows if the depot is above its high watermark. */
+void bma__depot_watch(struct bma__engine *e);
+
 /* In a child of fork: count anew what calls of threads that are not there had counted, or not yet. */
 void bma__depot_recount(struct bma__engine *e, struct bma__depot *d);
 

@@ -17,7 +17,8 @@
 #define SLOT_OBJECT_MAX ((size_t)64 << 10)
 #define MAGS_PER_SLOT 3u
 #define SLOTS_AHEAD 16u
-#define IDS_PER_WORD 64u
+/* What may wait for a grace period, unless the cache says or has much more live. */
+#define LIMBO_MAX ((size_t)64 << 20)
 
 struct bma__lock bma__registry_lock = BMA__LOCK_INIT(BMA__RANK_REGISTRY);
 static uintptr_t planes_base;
@@ -50,6 +51,8 @@ struct bma_cache *bma__engine_handle(struct bma__engine *e)
 	place &= ((uintptr_t)1 << BMA__SLOT_SHIFT) - 1;
 	cache = (struct bma_cache *)(planes_base + ((uintptr_t)planes << BMA__SLOT_SHIFT) + place);
 	cache->head = e->head;
+	if (bma__engine_checked(e))
+		cache->head.mask = 0; /* neither empty nor full is anything else */
 	cache->engine = e;
 	return cache;
 }
@@ -136,6 +139,24 @@ static void promise_slots(struct bma__engine *e)
 	atomic_fetch_add_explicit(&e->slot_mags, want - has, memory_order_relaxed);
 }
 
+/* By default a quarter of what is live. */
+static uint64_t limbo_max(struct bma__engine *e)
+{
+	uint64_t least = LIMBO_MAX / e->geo.stride, away;
+
+	if (e->attr_limbo_max)
+		return (e->attr_limbo_max + e->geo.stride - 1) / e->geo.stride;
+	bma__lock_take(&e->lock);
+	away = e->objs_carved - e->objs_home;
+	bma__lock_drop(&e->lock);
+	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
+		uint64_t stock = (uint64_t)bma__depot_depth(&e->depot[node]) * e->capacity;
+
+		away = away > stock ? away - stock : 0;
+	}
+	return away / 4 > least ? away / 4 : least;
+}
+
 void bma__engine_set_marks(struct bma__engine *e)
 {
 	uint64_t slots = bma__plane_count(e), target = e->attr_reserve, low;
@@ -151,6 +172,7 @@ void bma__engine_set_marks(struct bma__engine *e)
 	atomic_store_explicit(&e->low_mags, (bma__engine_mags(e, low) + nodes - 1) / nodes,
 			      memory_order_relaxed);
 	atomic_store_explicit(&e->high_mags, 2 * mags + 2, memory_order_relaxed);
+	atomic_store_explicit(&e->limbo_max, limbo_max(e), memory_order_relaxed);
 	promise_slots(e);
 }
 
@@ -230,10 +252,14 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 	e->planes = planes;
 	e->size = attr->size;
 	e->flags = attr->flags;
+	e->flavor = attr->flavor;
+	e->attr_limbo_max = attr->limbo_max;
 	e->ctor = attr->ctor;
+	e->dtor = attr->dtor;
 	e->ctx = attr->ctx;
 	e->attr_reserve = attr->reserve;
 	bma__slab_geometry(&e->geo, attr->size, attr->align);
+	e->geo.checked = attr->flags & BMA_CACHE_DEBUG;
 	set_sizes(e, attr);
 	if (attr->name)
 		snprintf(e->name, sizeof e->name, "%s", attr->name);

@@ -20,6 +20,8 @@
 #define BMA__ENGINES_MAX 65536u
 #define BMA__NAME_MAX 32
 
+struct bma__flavor;
+
 struct bma__engine {
 	/* What the inlined calls see; a private cache's handle holds a copy. [const] */
 	struct bma__head head;
@@ -30,7 +32,9 @@ struct bma__engine {
 	size_t size;	   /* bytes asked for */
 	uint64_t flags;
 	struct bma__slab_geometry geo;
+	struct bma__flavor *flavor;
 	void (*ctor)(void *obj, void *ctx);
+	void (*dtor)(void *obj, void *ctx);
 	void *ctx;
 	char name[BMA__NAME_MAX];
 	size_t bytes; /* of this struct with its depots */
@@ -40,6 +44,8 @@ struct bma__engine {
 	uint32_t tape_max; /* and after it has grown */
 	uint32_t attr_low;
 	size_t attr_reserve;
+	size_t attr_limbo_max;	      /* bytes */
+	_Atomic uint64_t limbo_max;   /* objects that may wait for a grace period */
 	_Atomic uint32_t boost;	      /* doublings of the depot's stock */
 	_Atomic uint32_t low_mags;    /* depot, per node: below it the worker refills ... */
 	_Atomic uint32_t target_mags; /* ... up to this */
@@ -69,7 +75,17 @@ struct bma__engine {
 	_Atomic uint64_t parks, collects; /* objects parked; of these collected. See park.c */
 	struct bma__mag_stack sealed;	  /* magazines that wait for a grace period */
 	uint32_t waiting; /* [lock: purge] chain of those that the running grace period is for */
-	_Atomic uint64_t limbo;	   /* objects in both */
+	_Atomic uint64_t limbo; /* objects in both, and in finish */
+	_Atomic uint64_t limbo_peak, limbo_overruns;
+	_Atomic uint32_t
+		limbo_slots; /* limbo words that are not 0, or are about to change; see limbo.h */
+	struct bma__mag_stack
+		finish; /* magazines whose objects are to be destructed, see finish.h */
+	struct bma__slab *finish_first; /* [lock: purge] slabs of which the same is true */
+	_Atomic uint32_t finish_slabs;	/* how many */
+	_Atomic uint32_t
+		dying_slabs;	   /* given up and not yet destructed, if there is a destructor */
+	_Atomic bool finishing;	   /* somebody runs destructors */
 	_Atomic uint64_t reserved; /* objects in reserves */
 	_Atomic uint64_t fail_empty, fail_system, fail_refill, aborts, refills, drains;
 
@@ -94,9 +110,11 @@ struct bma_cache {
 
 struct bma__engine_attr {
 	const char *name;
-	size_t size, align, reserve;
+	size_t size, align, reserve, limbo_max;
 	uint64_t flags;
+	struct bma__flavor *flavor;
 	void (*ctor)(void *obj, void *ctx);
+	void (*dtor)(void *obj, void *ctx);
 	void *ctx;
 	uint32_t low, high, batch;
 };
@@ -156,6 +174,12 @@ static inline void bma__engine_begin(struct bma__engine *e)
 static inline void bma__engine_end(struct bma__engine *e)
 {
 	atomic_fetch_add_explicit(&e->ended, 1, memory_order_seq_cst);
+}
+
+/* Do the hot calls of this engine's cache leave by their slow halves, which then look at each object? */
+static inline bool bma__engine_checked(const struct bma__engine *e)
+{
+	return e->flags & (BMA_CACHE_DTOR_RECYCLE | BMA_CACHE_DEBUG);
 }
 
 /* Magazines for @n objects. */

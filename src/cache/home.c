@@ -5,6 +5,8 @@
  */
 #include "cache.h"
 
+#include <string.h>
+
 static void list_add(struct bma__engine *e, struct bma__slab *s, uint32_t list)
 {
 	s->list = list;
@@ -42,6 +44,7 @@ static struct bma__slab *slab_new(struct bma__engine *e, uint32_t node)
 		bma__mag_unpromise(e->class, mags_per_slab(e));
 		return NULL;
 	}
+	s->finish = e->dtor != NULL;
 	list_add(e, s, BMA__SLABS_PARTIAL);
 	e->nslabs++;
 	e->empty_slabs++;
@@ -74,16 +77,23 @@ static uint32_t carve_once(struct bma__engine *e, uint32_t node, void **out, uin
 	return got;
 }
 
+/* A destructor must be able to tell an object that nobody was ever given. */
+static void construct(struct bma__engine *e, void *obj)
+{
+	if (e->dtor)
+		memset(obj, 0, e->size);
+	if (e->ctor)
+		e->ctor(obj, e->ctx);
+}
+
 uint32_t bma__engine_carve(struct bma__engine *e, uint32_t node, void **out, uint32_t n)
 {
 	uint32_t total = 0, got, recycled = 0;
 
 	do {
 		got = carve_once(e, node, out + total, n - total, &recycled);
-		if (e->ctor) {
-			for (uint32_t i = total + recycled; i < total + got; i++)
-				e->ctor(out[i], e->ctx);
-		}
+		for (uint32_t i = total + recycled; i < total + got; i++)
+			construct(e, out[i]);
 		total += got;
 	} while (got && total < n);
 	return total;
@@ -97,6 +107,8 @@ void bma__engine_misuse(struct bma__engine *e, const void *obj, enum bma__slab_r
 		[BMA__SLAB_INTERIOR] = "points inside an object of this cache",
 		[BMA__SLAB_NEVER_CARVED] = "was never allocated",
 		[BMA__SLAB_DOUBLE] = "is free already (freed twice)",
+		[BMA__SLAB_FREED] = "was freed before, by bma_cache_free, or never allocated",
+		[BMA__SLAB_FREED_RCU] = "was freed before, by bma_cache_free_rcu",
 	};
 
 	bma__log_abort("%s: cache \"%s\": object %p %s", call, e->name, obj, what[result]);
@@ -117,7 +129,7 @@ struct bma__slab *bma__engine_slab(struct bma__engine *e, const void *obj, const
 
 void bma__engine_home(struct bma__engine *e, void *const *objs, uint32_t n)
 {
-	static const char call[] = "drain of what bma_cache_free took";
+	static const char call[] = "drain of what bma_cache_free or bma_cache_free_rcu took";
 
 	bma__lock_take(&e->lock);
 	for (uint32_t i = 0; i < n; i++) {
@@ -150,6 +162,8 @@ static void give_up(struct bma__engine *e, struct bma__slab *s)
 	e->empty_slabs--;
 	e->objs_carved -= carved;
 	e->objs_home -= carved;
+	if (e->dtor)
+		atomic_fetch_add_explicit(&e->dying_slabs, 1, memory_order_relaxed);
 	bma__defer_slab(s);
 	bma__mag_unpromise(e->class, mags_per_slab(e));
 }

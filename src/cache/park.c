@@ -2,15 +2,15 @@
 /* Parking, see park.h. */
 #include "cache.h"
 
-void bma__park(struct bma__engine *e, void *obj)
+void bma__park(struct bma__engine *e, void *obj, const char *call)
 {
-	struct bma__slab *slab = bma__engine_slab(e, obj, "bma_cache_free");
+	struct bma__slab *slab = bma__engine_slab(e, obj, call);
 	enum bma__slab_result result;
 
 	atomic_fetch_add_explicit(&e->parks, 1, memory_order_seq_cst);
 	result = bma__slab_park(slab, obj);
 	if (result != BMA__SLAB_OK)
-		bma__engine_misuse(e, obj, result, "bma_cache_free");
+		bma__engine_misuse(e, obj, result, call);
 	bma__worker_kick(e);
 }
 

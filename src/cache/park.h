@@ -15,8 +15,8 @@
 
 #include "engine.h"
 
-/* Park an object. Any context. Aborts if it is parked already or is no object of @e. */
-void bma__park(struct bma__engine *e, void *obj);
+/* Park an object for @call. Any context. Aborts if it is parked already or is no object of @e. */
+void bma__park(struct bma__engine *e, void *obj, const char *call);
 
 /* Objects parked and not collected. */
 static inline uint64_t bma__park_count(struct bma__engine *e)

@@ -65,7 +65,9 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 
 	bma__engine_begin(e);
 	bma__worker_forget(e);
+	atomic_store_explicit(&e->watched, false, memory_order_relaxed);
 	bma__park_collect(e);
+	bma__limbo_flush(e->flavor);
 	lock_quiet(e, patience);
 	for (int tries = 0; tries < FENCE_TRIES; tries++) {
 		rc = bma__drain_slots(e, &taken);
@@ -90,35 +92,72 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 	return rc;
 }
 
-/* Objects go from parked to limbo to the depot: asked in this order, none slips by. */
+/* Objects go from parked, or slots, to limbo to the depot: asked in this order, none slips by. */
 static bool pending(struct bma__engine *e)
 {
 	bool parked = bma__park_count(e) != 0;
+	bool filling = atomic_load_explicit(&e->limbo_slots, memory_order_acquire) != 0;
 
-	return parked | (atomic_load_explicit(&e->limbo, memory_order_acquire) != 0);
+	return parked | filling | (atomic_load_explicit(&e->limbo, memory_order_acquire) != 0);
+}
+
+/* What came back from limbo, or from a call that was in progress, is drained in another round. */
+static int reclaim(struct bma__engine *e, uint64_t *live)
+{
+	for (;;) {
+		bool waits = pending(e);
+		int rc = bma__reclaim_drain(e, UINT64_MAX, live);
+
+		if (rc || !*live || !(waits | pending(e)))
+			return rc;
+		rc = bma__defer_wait(e->flavor);
+		if (rc)
+			return rc;
+		bma__finish_wait(e, false);
+	}
 }
 
 int bma__reclaim_engine(struct bma__engine *e, uint64_t *live)
 {
-	bool waits;
+	bool online;
 	int rc;
 
+	if (pending(e) || e->dtor) {
+		rc = bma__rcu_begin_wait(&e->flavor->rcu, &online);
+		if (rc)
+			return rc;
+		bma__rcu_end_wait(&e->flavor->rcu, online);
+	}
 	atomic_store_explicit(&e->dying, true, memory_order_seq_cst);
-	for (;;) {
-		/* What nothing was pending before, the drain brings home. */
-		waits = pending(e);
-		rc = bma__reclaim_drain(e, UINT64_MAX, live);
-		if (rc || !waits || !*live)
-			break;
-		if (bma__defer_reading()) {
-			rc = -EDEADLK;
-			break;
-		}
-		if (!bma__defer_flush())
-			break;
+	rc = reclaim(e, live);
+	if (!rc && !*live && e->dtor) {
+		rc = bma__defer_wait(e->flavor);
+		if (!rc)
+			bma__finish_wait(e, true);
 	}
 	if (rc || *live)
 		atomic_store_explicit(&e->dying, false, memory_order_seq_cst);
+	return rc;
+}
+
+int bma__reclaim_barrier(struct bma__engine *e)
+{
+	bool online;
+	int rc = bma__rcu_begin_wait(&e->flavor->rcu, &online);
+
+	if (rc)
+		return rc;
+	rc = bma__limbo_flush_fully(e->flavor);
+	if (!rc) {
+		bma__park_collect(e);
+		/* What had been taken out of slots and bitmaps before is sealed after this. */
+		lock_quiet(e, UINT64_MAX);
+		bma__lock_drop(&bma__drain_lock);
+		rc = bma__defer_wait(e->flavor);
+	}
+	if (!rc)
+		bma__finish_wait(e, false);
+	bma__rcu_end_wait(&e->flavor->rcu, online);
 	return rc;
 }
 

@@ -15,10 +15,16 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 
 /*
  * The same for an engine that nobody uses, with what waits for a grace period. @live: objects that users
- * hold. Returns 0; -EDEADLK if something waits and the caller is in a read section; a negative errno as
- * above. If it is not wholly empty after, it may be used on.
+ * hold. Returns 0; -EDEADLK if something waits, or a destructor is to be run, and the caller is in a read
+ * section; a negative errno as above. If it is not wholly empty after, it may be used on.
  */
 int bma__reclaim_engine(struct bma__engine *e, uint64_t *live);
+
+/*
+ * Wait until what was freed after a grace period before this call can be reused. Returns 0, -EDEADLK in a read
+ * section, -ETIMEDOUT where no grace period can end, or what a refused fence said.
+ */
+int bma__reclaim_barrier(struct bma__engine *e);
 
 /* An engine that nobody was ever given: what it has is in its depot, so no fence can refuse. */
 void bma__reclaim_unused(struct bma__engine *e);

@@ -110,7 +110,7 @@ static void set_watched(struct bma__engine *e, bool watched)
 
 static uint32_t service(struct bma__engine *e)
 {
-	uint32_t moved = bma__park_collect(e), drained = 0, above = 0;
+	uint32_t moved = bma__park_collect(e) + bma__finish_run(e), drained = 0, above = 0;
 	bool watched = atomic_load_explicit(&e->watched, memory_order_relaxed);
 
 	adapt(e);
@@ -141,6 +141,8 @@ uint32_t bma__refill_service(struct bma__engine *e)
 	bma__engine_begin(e);
 	if (!atomic_load_explicit(&e->dying, memory_order_seq_cst))
 		moved = service(e);
+	else
+		moved = bma__finish_run(e);
 	bma__engine_end(e);
 	bma__ticket_close(&ticket);
 	return moved;

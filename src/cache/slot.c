@@ -2,70 +2,19 @@
 /* The slow halves of alloc and free, see slot.h. */
 #include "cache.h"
 
-/* After so many failed tries in one call the thread goes to a guest slot. */
-#define TRIES 8
-/* Guest slots looked at before a thread makes do with the depot. */
-#define GUEST_TRIES 4
-
-/* A slot that this thread may work on: by index through sequences, or a guest slot that it owns. */
-struct view {
-	struct bma__slot *slot;
-	uint32_t plane;
-	bool guest;
-};
-
-static bool open_guest(struct bma__engine *e, struct view *v)
+/* False: the depot is all there is (no slot to be had, or a frozen one). */
+static bool open_view(struct bma__engine *e, struct bma__view *v, unsigned int tries)
 {
-	uint32_t first = bma__plane_guest_hash();
-
-	for (uint32_t i = 0; i < GUEST_TRIES; i++) {
-		uintptr_t nobody = 0;
-
-		v->plane = bma__cpu.slots + ((first + i) & (bma__cpu.guests - 1));
-		v->slot = bma__slot_at(e, v->plane);
-		if (!atomic_compare_exchange_strong_explicit(
-			    &v->slot->owner, &nobody, bma__cpu_thread(), memory_order_acquire,
-			    memory_order_relaxed))
-			continue;
-		bma__plane_use(e, v->plane);
-		v->guest = true;
-		return true;
-	}
-	return false;
+	return bma__view_open(e, v, tries) &&
+	       (v->guest || !atomic_load_explicit(&v->slot->freeze, memory_order_relaxed));
 }
 
-/* False: the depot is all there is (frozen slot, no free guest slot, an engine that keeps no slots). */
-static bool open_view(struct bma__engine *e, struct view *v, unsigned int tries)
-{
-	v->guest = false;
-	if (e->capacity == 1)
-		return false;
-	if (!bma__plane_indexed())
-		return open_guest(e, v);
-	if (tries >= TRIES) {
-		if (tries == TRIES)
-			atomic_fetch_add_explicit(&e->aborts, 1, memory_order_relaxed);
-		return open_guest(e, v);
-	}
-	v->plane = bma__rseq_read(bma__cpu.index);
-	v->slot = bma__slot_at(e, v->plane);
-	bma__plane_use(e, v->plane);
-	return !atomic_load_explicit(&v->slot->freeze, memory_order_relaxed);
-}
-
-static void close_view(struct view *v)
-{
-	if (v->guest)
-		atomic_store_explicit(&v->slot->owner, 0, memory_order_release);
-	v->guest = false;
-}
-
-static uintptr_t load_word(const struct view *v)
+static uintptr_t load_word(const struct bma__view *v)
 {
 	return atomic_load_explicit(&v->slot->loaded, memory_order_relaxed);
 }
 
-static void store_word(const struct view *v, uintptr_t word)
+static void store_word(const struct bma__view *v, uintptr_t word)
 {
 	atomic_store_explicit(&v->slot->loaded, word, memory_order_relaxed);
 }
@@ -81,7 +30,7 @@ static void store_link(_Atomic uintptr_t *link, uintptr_t base)
 }
 
 /* The hot calls with a step along the tape, in a guest slot; compare rseq.h. */
-static void *guest_pop(struct bma__engine *e, const struct view *v)
+static void *guest_pop(struct bma__engine *e, const struct bma__view *v)
 {
 	uintptr_t word = load_word(v), prev;
 
@@ -96,7 +45,7 @@ static void *guest_pop(struct bma__engine *e, const struct view *v)
 	return *(void **)word;
 }
 
-static bool guest_push(struct bma__engine *e, const struct view *v, void *obj)
+static bool guest_push(struct bma__engine *e, const struct bma__view *v, void *obj)
 {
 	uintptr_t word = load_word(v) + 8, base, next;
 
@@ -113,7 +62,7 @@ static bool guest_push(struct bma__engine *e, const struct view *v, void *obj)
 	return true;
 }
 
-static void *pop(struct bma__engine *e, const struct view *v)
+static void *pop(struct bma__engine *e, const struct bma__view *v)
 {
 #if BMA__RSEQ_BUILT
 	if (!v->guest) {
@@ -129,7 +78,7 @@ slow:
 	return guest_pop(e, v);
 }
 
-static bool push(struct bma__engine *e, const struct view *v, void *obj)
+static bool push(struct bma__engine *e, const struct bma__view *v, void *obj)
 {
 #if BMA__RSEQ_BUILT
 	if (!v->guest) {
@@ -144,13 +93,9 @@ slow:
 }
 
 /* The loaded word from @old to @new, if the tape is still that of generation @gen; or nothing. */
-static bool change(const struct view *v, uint32_t gen, uintptr_t old, uintptr_t new)
+static bool change(const struct bma__view *v, uint32_t gen, uintptr_t old, uintptr_t new)
 {
-	if (!v->guest)
-		return bma__rseq_change(bma__cpu.index, v->plane, v->slot, gen, old, new);
-	bma__assert(load_word(v) == old);
-	store_word(v, new);
-	return true;
+	return bma__view_change(v, &v->slot->loaded, &v->slot->freeze, gen, old, new);
 }
 
 static uint32_t limit_of(const struct bma__engine *e, const struct bma__slot *s)
@@ -165,7 +110,7 @@ static uint32_t limit_of(const struct bma__engine *e, const struct bma__slot *s)
  * way. The length is a hint that a handler may leave wrong by one; where the loaded magazine is alone it is
  * known.
  */
-static uint32_t longer_by_one(const struct view *v, uintptr_t old, uintptr_t other)
+static uint32_t longer_by_one(const struct bma__view *v, uintptr_t old, uintptr_t other)
 {
 	if (!old)
 		return 1;
@@ -178,7 +123,7 @@ static uint32_t longer_by_one(const struct view *v, uintptr_t old, uintptr_t oth
  * Full magazines went to the depot from this slot and now one comes back: the tape is too short for what
  * its users do. One-way traffic (objects that die on another CPU) never makes it longer.
  */
-static void adapt(struct bma__engine *e, const struct view *v)
+static void adapt(struct bma__engine *e, const struct bma__view *v)
 {
 	uint32_t limit = limit_of(e, v->slot), longer = limit * 2;
 
@@ -206,8 +151,8 @@ static void put_aside(struct bma__engine *e, uintptr_t word)
  * At the left end, the loaded magazine @old empty or none: make @word, in hand and with elements, the loaded
  * one. False: something changed meanwhile, and @word is still in hand.
  */
-static bool extend_left(struct bma__engine *e, const struct view *v, uint32_t gen, uintptr_t old,
-			uintptr_t word)
+static bool extend_left(struct bma__engine *e, const struct bma__view *v, uint32_t gen,
+			uintptr_t old, uintptr_t word)
 {
 	struct bma__mag_links *links = bma__mag_links(bma__mag_base(e->class, word));
 	uintptr_t right = old ? load_link(&bma__mag_links(old - 8)->next) : 0;
@@ -226,8 +171,8 @@ static bool extend_left(struct bma__engine *e, const struct view *v, uint32_t ge
 }
 
 /* At the right end, @old full or none: make @word, in hand with one element, the loaded one. */
-static bool extend_right(struct bma__engine *e, const struct view *v, uint32_t gen, uintptr_t old,
-			 uintptr_t word)
+static bool extend_right(struct bma__engine *e, const struct bma__view *v, uint32_t gen,
+			 uintptr_t old, uintptr_t word)
 {
 	struct bma__mag_links *links = bma__mag_links(bma__mag_base(e->class, word));
 	uintptr_t base = old ? bma__mag_base(e->class, old) : 0;
@@ -283,20 +228,20 @@ static bool at_right_end(const struct bma__engine *e, uintptr_t word)
  */
 static void *alloc_from_guest(struct bma__engine *e)
 {
-	struct view v;
+	struct bma__view v;
 	void *obj;
 
-	if (bma__plane_next(e, bma__cpu.slots) == e->planes || !open_guest(e, &v))
+	if (bma__plane_next(e, bma__cpu.slots) == e->planes || !bma__view_open_guest(e, &v))
 		return NULL;
 	obj = guest_pop(e, &v);
-	close_view(&v);
+	bma__view_close(&v);
 	return obj;
 }
 
 /* @word: a magazine with elements in hand, or 0 to get one from the depot when it is needed. */
 static void *alloc_ticketed(struct bma__engine *e, uintptr_t word)
 {
-	struct view v;
+	struct bma__view v;
 
 	for (unsigned int tries = 0; open_view(e, &v, tries); tries++) {
 		uint32_t gen = atomic_load_explicit(&v.slot->gen, memory_order_acquire);
@@ -305,7 +250,7 @@ static void *alloc_ticketed(struct bma__engine *e, uintptr_t word)
 
 		if (!at_left_end(e, old)) {
 			obj = word ? NULL : pop(e, &v);
-			close_view(&v);
+			bma__view_close(&v);
 			if (obj)
 				return obj;
 			if (word)
@@ -315,21 +260,21 @@ static void *alloc_ticketed(struct bma__engine *e, uintptr_t word)
 		if (!word) {
 			word = bma__depot_get(e);
 			if (!word) {
-				close_view(&v);
+				bma__view_close(&v);
 				return alloc_from_guest(e);
 			}
 			adapt(e, &v);
 		}
 		if (bma__mag_count(e->class, word) == 1) {
-			close_view(&v);
+			bma__view_close(&v);
 			break;
 		}
 		obj = *(void **)word;
 		if (extend_left(e, &v, gen, old, word - 8)) {
-			close_view(&v);
+			bma__view_close(&v);
 			return obj;
 		}
-		close_view(&v);
+		bma__view_close(&v);
 	}
 	if (!word)
 		word = bma__depot_get(e);
@@ -348,13 +293,13 @@ void *bma__slot_alloc_from(struct bma__engine *e, uintptr_t word)
 void *bma__slot_alloc(struct bma__engine *e)
 {
 	struct bma__ticket ticket;
-	struct view v;
+	struct bma__view v;
 	void *obj = NULL;
 
 	/* A step takes nothing in hand, so it needs no ticket. */
 	if (bma__likely(open_view(e, &v, 0))) {
 		obj = pop(e, &v);
-		close_view(&v);
+		bma__view_close(&v);
 	}
 	if (bma__likely(obj))
 		return obj;
@@ -376,7 +321,7 @@ static void free_to_depot(struct bma__engine *e, void *obj, uintptr_t spare)
 		word = other;
 	}
 	if (!word) {
-		bma__park(e, obj);
+		bma__park(e, obj, "bma_cache_free");
 		return;
 	}
 	word += 8;
@@ -387,7 +332,7 @@ static void free_to_depot(struct bma__engine *e, void *obj, uintptr_t spare)
 static void free_ticketed(struct bma__engine *e, void *obj)
 {
 	uintptr_t spare = 0; /* empty magazine in hand */
-	struct view v;
+	struct bma__view v;
 
 	for (unsigned int tries = 0; open_view(e, &v, tries); tries++) {
 		uint32_t gen = atomic_load_explicit(&v.slot->gen, memory_order_acquire);
@@ -396,7 +341,7 @@ static void free_ticketed(struct bma__engine *e, void *obj)
 
 		if (!at_right_end(e, old)) {
 			done = push(e, &v, obj);
-			close_view(&v);
+			bma__view_close(&v);
 			if (!done)
 				continue;
 			if (spare)
@@ -406,13 +351,13 @@ static void free_ticketed(struct bma__engine *e, void *obj)
 		if (!spare)
 			spare = bma__depot_get_empty(e);
 		if (!spare) {
-			close_view(&v);
-			bma__park(e, obj);
+			bma__view_close(&v);
+			bma__park(e, obj, "bma_cache_free");
 			return;
 		}
 		*(void **)(spare + 8) = obj;
 		done = extend_right(e, &v, gen, old, spare + 8);
-		close_view(&v);
+		bma__view_close(&v);
 		if (done)
 			return;
 	}
@@ -422,12 +367,12 @@ static void free_ticketed(struct bma__engine *e, void *obj)
 void bma__slot_free(struct bma__engine *e, void *obj)
 {
 	struct bma__ticket ticket;
-	struct view v;
+	struct bma__view v;
 	bool done = false;
 
 	if (bma__likely(open_view(e, &v, 0))) {
 		done = push(e, &v, obj);
-		close_view(&v);
+		bma__view_close(&v);
 	}
 	if (bma__likely(done))
 		return;

@@ -39,22 +39,21 @@
 
 struct bma__slot {
 	_Atomic uintptr_t loaded __attribute__((aligned(BMA_CACHELINE)));
-	_Atomic uintptr_t limbo; /* its place is frozen; for objects that wait for a grace period */
-	_Atomic uint32_t freeze;
-	_Atomic uint32_t gen;		       /* changes of the tape */
-	_Atomic uint32_t length;	       /* magazines on the tape */
+	_Atomic uintptr_t limbo; /* magazine that fills with deferred frees, see limbo.h */
+	_Atomic uint32_t freeze; /* no change of the tape */
+	_Atomic uint32_t gen;	 /* changes of either word */
+	_Atomic uint32_t length; /* magazines on the tape */
 	_Atomic uint32_t opened[2], closed[2]; /* tickets, see ticket.h */
 	_Atomic uint16_t limit; /* magazines on the tape at most; 0: the engine's initial value */
 	_Atomic uint16_t
 		put_last;	 /* the last full magazine between here and the depot went there */
 	_Atomic uintptr_t owner; /* guest slots: thread that works here, 0: nobody */
+	_Atomic uint32_t freeze_limbo; /* no change of limbo */
 };
 
 _Static_assert(sizeof(struct bma__slot) == BMA_CACHELINE, "a slot is a cache line");
 _Static_assert(offsetof(struct bma__slot, loaded) == BMA__SLOT_LOADED, "frozen");
 _Static_assert(offsetof(struct bma__slot, limbo) == BMA__SLOT_LIMBO, "frozen");
-_Static_assert(offsetof(struct bma__slot, loaded) == BMA__RSEQ_LOADED, "known to assembly");
-_Static_assert(offsetof(struct bma__slot, freeze) == BMA__RSEQ_FREEZE, "known to assembly");
 _Static_assert(offsetof(struct bma__slot, gen) == BMA__RSEQ_GEN, "known to assembly");
 
 static inline struct bma__slot *bma__slot_at(const struct bma__engine *e, uint32_t plane)

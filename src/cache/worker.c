@@ -6,21 +6,14 @@
 #define NAP_WATCHING 50000000u
 #define NAP_IDLE 1000000000u
 #define KICK_PERIOD 5000000u
-#define NEED_WORDS (BMA__ENGINES_MAX / 64)
 
 static struct bma__thread thread;
-static _Atomic uint64_t need[NEED_WORDS];
+static struct bma__need need;
 static _Atomic uint64_t passes;
 
 void bma__worker_kick(struct bma__engine *e)
 {
-	_Atomic uint64_t *word = &need[e->id / 64];
-	uint64_t bit = 1ull << e->id % 64;
-
-	/* What the need is about comes before the look at the bit. */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (!(atomic_load_explicit(word, memory_order_relaxed) & bit))
-		atomic_fetch_or_explicit(word, bit, memory_order_seq_cst);
+	bma__need_set(&need, e->id);
 	if (bma__thread_running(&thread))
 		bma__waker_ask(&thread.waker);
 }
@@ -37,7 +30,7 @@ void bma__worker_kick_sometimes(struct bma__engine *e)
 
 void bma__worker_forget(struct bma__engine *e)
 {
-	atomic_fetch_and_explicit(&need[e->id / 64], ~(1ull << e->id % 64), memory_order_seq_cst);
+	bma__need_clear(&need, e->id);
 }
 
 static uint32_t service(struct bma__engine *e)
@@ -48,22 +41,8 @@ static uint32_t service(struct bma__engine *e)
 
 static void serve_needs(void)
 {
-	for (uint32_t w = 0; w < NEED_WORDS; w++) {
-		uint64_t bits;
-
-		if (!atomic_load_explicit(&need[w], memory_order_relaxed))
-			continue;
-		bits = atomic_exchange_explicit(&need[w], 0, memory_order_seq_cst);
-		for (; bits; bits &= bits - 1) {
-			struct bma__engine *e =
-				bma__engine_pin(w * 64 + (uint32_t)__builtin_ctzll(bits));
-
-			if (!e)
-				continue;
-			service(e);
-			bma__engine_unpin(e);
-		}
-	}
+	bma__need_for_each (&need, e)
+		service(e);
 }
 
 /* Look after engines that need it without asking; returns how long the worker may sleep. */
@@ -125,6 +104,19 @@ uint32_t bma__worker_pass_all(void)
 		moved += service(e);
 	}
 	return moved;
+}
+
+void bma__worker_finish_all(void)
+{
+	struct bma__engine *e = NULL;
+
+	while ((e = bma__engine_next(e)))
+		bma__finish_wait(e, false);
+}
+
+bool bma__worker_runs(void)
+{
+	return bma__thread_running(&thread);
 }
 
 uint64_t bma__worker_wakes(void)

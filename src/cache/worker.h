@@ -2,9 +2,7 @@
 /*
  * The worker: the thread that refills and drains for those who may not.
  *
- * A need is one bit per engine; whoever has one sets the bit, then asks the waker. The worker
- * clears bits before it looks at their engines, so a need that arises meanwhile sets its bit again.
- * It works on an engine that it has pinned, with no lock held around user code, and never waits for
+ * Whoever has a need (need.h) sets its bit, then asks the waker. The worker works on an engine that it has pinned, with no lock held around user code, and never waits for
  * a grace period. It sleeps at most 10 ms while objects are parked, 50 ms while a depot is above
  * its target, else 1 s.
  */
@@ -29,7 +27,11 @@ int bma__worker_start(void);
 void bma__worker_stop(void);
 /* One pass over all engines, whether they asked or not. May sleep. Returns magazines moved. */
 uint32_t bma__worker_pass_all(void);
+/* Wait until all destructors that are due have run. May sleep. */
+void bma__worker_finish_all(void);
 
+/* Is there a thread? */
+bool bma__worker_runs(void);
 uint64_t bma__worker_wakes(void);
 uint64_t bma__worker_passes(void);
 

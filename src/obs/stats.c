@@ -29,11 +29,37 @@ int bma_stats_get(struct bma_stats *stats, size_t size)
 	s.slab_bytes = bma__chunk_used();
 	s.magazine_bytes = bma__mag_bytes();
 	s.meta_bytes = bma__meta_bytes();
-	s.purge_bytes = bma__defer_bytes();
-	s.grace_periods = bma__defer_grace_periods();
-	s.grace_periods_frozen = bma__defer_frozen();
+	bma__flavor_for_each (f) {
+		s.purge_bytes += atomic_load_explicit(&f->dying_bytes, memory_order_relaxed);
+		s.grace_periods += atomic_load_explicit(&f->periods, memory_order_relaxed);
+		s.grace_periods_frozen |= atomic_load_explicit(&f->frozen, memory_order_relaxed);
+	}
 	s.worker_wakes = bma__worker_wakes();
 	s.worker_passes = bma__worker_passes();
+	copy_out(stats, size, &s, sizeof s);
+	return 0;
+}
+
+int bma_rcu_stats_get(unsigned int nth, struct bma_rcu_stats *stats, size_t size)
+{
+	struct bma_rcu_stats s = {0};
+	const struct bma__flavor *f;
+	uint64_t since;
+
+	if (!stats || !size)
+		return -EINVAL;
+	if (nth >= bma__flavor_number())
+		return -ENOENT;
+	f = &bma__flavors[nth];
+	memcpy(s.name, f->rcu.name, sizeof s.name);
+	since = atomic_load_explicit(&f->since, memory_order_relaxed);
+	s.running_ns = since ? bma__os_now() - since : 0;
+	s.longest_ns = atomic_load_explicit(&f->longest, memory_order_relaxed);
+	s.grace_periods = atomic_load_explicit(&f->periods, memory_order_relaxed);
+	s.limbo_bytes = atomic_load_explicit(&f->limbo_bytes, memory_order_relaxed);
+	s.limbo_peak_bytes = atomic_load_explicit(&f->limbo_peak, memory_order_relaxed);
+	s.purge_bytes = atomic_load_explicit(&f->dying_bytes, memory_order_relaxed);
+	s.frozen = atomic_load_explicit(&f->frozen, memory_order_relaxed);
 	copy_out(stats, size, &s, sizeof s);
 	return 0;
 }
@@ -74,7 +100,11 @@ static void slots_and_depot(struct bma__engine *e, struct bma_cache_stats *s)
 
 static void counters(struct bma__engine *e, struct bma_cache_stats *s)
 {
-	s->limbo = atomic_load_explicit(&e->limbo, memory_order_relaxed);
+	s->limbo = atomic_load_explicit(&e->limbo, memory_order_relaxed) + bma__limbo_count(e);
+	s->limbo_peak = atomic_load_explicit(&e->limbo_peak, memory_order_relaxed);
+	s->limbo_max = atomic_load_explicit(&e->limbo_max, memory_order_relaxed);
+	s->limbo_overruns = atomic_load_explicit(&e->limbo_overruns, memory_order_relaxed);
+	s->rcu = e->flavor->rcu.name;
 	s->reserved = atomic_load_explicit(&e->reserved, memory_order_relaxed);
 	s->parked = bma__park_count(e);
 	s->parks = atomic_load_explicit(&e->parks, memory_order_relaxed);

@@ -17,7 +17,8 @@ static uint32_t words(uint32_t objs)
 
 static size_t meta_size(const struct bma__slab_geometry *geo)
 {
-	return sizeof(struct bma__slab) + 2 * sizeof(uint64_t) * words(geo->objs);
+	return sizeof(struct bma__slab) +
+	       (geo->checked ? 4 : 2) * sizeof(uint64_t) * words(geo->objs);
 }
 
 uint32_t bma__slab_waste(const struct bma__slab_geometry *geo)
@@ -77,6 +78,11 @@ static char *object(const struct bma__slab *slab, uint32_t i)
 	       (size_t)(i % geo->group) * geo->stride;
 }
 
+void *bma__slab_object(const struct bma__slab *slab, uint32_t i)
+{
+	return object(slab, i);
+}
+
 /* Index of @obj, or UINT32_MAX if it is not where an object begins. */
 static uint32_t index_of(const struct bma__slab *slab, const void *obj)
 {
@@ -105,6 +111,10 @@ struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *o
 	slab->owner = owner;
 	slab->free = (uint64_t *)(slab + 1);
 	slab->parked = (_Atomic uint64_t *)(slab->free + words(geo->objs));
+	if (geo->checked) {
+		slab->live = slab->parked + words(geo->objs);
+		slab->by_rcu = slab->live + words(geo->objs);
+	}
 	bma__chunk_set_slab(slab->base, geo->units, slab);
 	return slab;
 }
@@ -212,4 +222,27 @@ uint32_t bma__slab_unpark(struct bma__slab *slab, void **out, uint32_t n)
 		}
 	}
 	return got;
+}
+
+void bma__slab_take_live(struct bma__slab *slab, const void *obj)
+{
+	uint32_t i = index_of(slab, obj);
+
+	atomic_fetch_or_explicit(&slab->live[i / 64], 1ull << i % 64, memory_order_relaxed);
+}
+
+enum bma__slab_result bma__slab_drop_live(struct bma__slab *slab, const void *obj, bool rcu)
+{
+	uint32_t i = index_of(slab, obj);
+	uint64_t bit = 1ull << i % 64;
+
+	if (!(atomic_fetch_and_explicit(&slab->live[i / 64], ~bit, memory_order_relaxed) & bit))
+		return atomic_load_explicit(&slab->by_rcu[i / 64], memory_order_relaxed) & bit
+			       ? BMA__SLAB_FREED_RCU
+			       : BMA__SLAB_FREED;
+	if (rcu)
+		atomic_fetch_or_explicit(&slab->by_rcu[i / 64], bit, memory_order_relaxed);
+	else
+		atomic_fetch_and_explicit(&slab->by_rcu[i / 64], ~bit, memory_order_relaxed);
+	return BMA__SLAB_OK;
 }

@@ -29,6 +29,7 @@ struct bma__slab_geometry {
 	uint32_t span;	 /* bytes from one group to the next */
 	uint32_t objs;	 /* objects in a slab */
 	uint32_t units;	 /* 64 KiB units of a slab */
+	bool checked;	 /* live bits are kept */
 };
 
 struct bma__slab {
@@ -40,8 +41,11 @@ struct bma__slab {
 	uint32_t nfree;
 	uint32_t hint; /* no word of free[] before this one has a bit set */
 	uint32_t list; /* the owner's, which list it is in */
+	bool finish;   /* the owner's: it has to see the slab before it is destroyed */
 	uint64_t *free;
 	_Atomic uint64_t *parked;
+	/* Where the geometry says so: objects that the user has, and those that free_rcu had last. */
+	_Atomic uint64_t *live, *by_rcu;
 };
 
 /* What bma__slab_put() and bma__slab_park() found. */
@@ -50,6 +54,8 @@ enum bma__slab_result {
 	BMA__SLAB_INTERIOR,	/* not the address of an object */
 	BMA__SLAB_NEVER_CARVED, /* of an object that was never handed out */
 	BMA__SLAB_DOUBLE,	/* the object is free or parked already */
+	BMA__SLAB_FREED,	/* not live: a plain free had it */
+	BMA__SLAB_FREED_RCU,	/* not live: a deferred free had it */
 };
 
 /*
@@ -73,6 +79,9 @@ void bma__slab_destroy(struct bma__slab *slab);
  */
 uint32_t bma__slab_take(struct bma__slab *slab, void **out, uint32_t n, uint32_t *recycled);
 
+/* The @i-th object. */
+void *bma__slab_object(const struct bma__slab *slab, uint32_t i);
+
 /* Bring an object home. */
 enum bma__slab_result bma__slab_put(struct bma__slab *slab, const void *obj);
 
@@ -86,6 +95,10 @@ enum bma__slab_result bma__slab_check(const struct bma__slab *slab, const void *
 enum bma__slab_result bma__slab_park(struct bma__slab *slab, const void *obj);
 /* Collect up to @n parked objects into @out. */
 uint32_t bma__slab_unpark(struct bma__slab *slab, void **out, uint32_t n);
+
+/* Live bits: the user gets an object, or gives it back. Any context. */
+void bma__slab_take_live(struct bma__slab *slab, const void *obj);
+enum bma__slab_result bma__slab_drop_live(struct bma__slab *slab, const void *obj, bool rcu);
 
 /* All that was carved is at home. */
 static inline bool bma__slab_empty(const struct bma__slab *slab)

@@ -131,7 +131,7 @@ struct slot {
 
 static bool change(struct slot *s, uint32_t index, uint32_t gen, uint64_t old, uint64_t new)
 {
-	return bma__rseq_change(bma__cpu.index, index, s, gen, old, new);
+	return bma__rseq_change(bma__cpu.index, index, s, &s->loaded, &s->freeze, gen, old, new);
 }
 
 /* The sequence changes the slot if and only if index, freeze, generation and old value are as said. */

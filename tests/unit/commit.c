@@ -39,7 +39,7 @@ Test(commit, an_interrupted_change_does_not_commit)
 	arm_fault(pages, BMA_PAGE, PROT_READ, change_split);
 	for (int tries = 0; !faults && tries < 1000; tries++)
 		done = bma__rseq_change(bma__cpu.index, bma__rseq_read(bma__cpu.index), split,
-					split->gen, 5, 6);
+					&split->loaded, &split->freeze, split->gen, 5, 6);
 	cr_assert_eq(faults, 1);
 	cr_assert(!done);
 	cr_assert_eq(split->loaded, 77);

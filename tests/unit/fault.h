@@ -48,6 +48,7 @@ static inline struct bma__engine *engine(size_t size, uint32_t batch)
 
 	bma__env_parse("worker:off");
 	cr_assert_eq(bma__engine_init(), 0);
+	a.flavor = bma__flavor_get(NULL);
 	e = bma__engine_create(&a, &rc);
 	cr_assert_not_null(e);
 	return e;

@@ -25,7 +25,7 @@ static void *first_reader(void *unused)
 static void *flush(void *unused)
 {
 	(void)unused;
-	bma__defer_flush();
+	bma__defer_wait(bma__flavor_get(NULL));
 	return NULL;
 }
 
@@ -55,7 +55,7 @@ Test(grace, what_comes_during_a_period_waits_for_the_next, .timeout = 60)
 	urcu_memb_read_lock();
 	late = seal_one(e);
 	leave = 1;
-	for (int i = 0; i < 1000 && !bma__defer_grace_periods(); i++)
+	for (int i = 0; i < 1000 && !atomic_load(&e->flavor->periods); i++)
 		bma__os_sleep(1000000);
 	bma__os_sleep(50000000);
 	cr_assert_geq(e->limbo, late, "let go under a reader");

@@ -26,7 +26,7 @@ Test(home, a_drain_brings_every_magazine_home, .timeout = 60)
 		}
 		cr_assert_eq(bma__reclaim_drain(e, 0, &away), 0);
 		cr_assert_eq(away, 0);
-		bma__defer_flush();
+		bma__defer_wait(e->flavor);
 		if (round == 3)
 			before = bma__mag_bytes();
 	}

@@ -171,7 +171,7 @@ Test(park, a_free_without_magazines_is_collected)
 	bma__park_collect(e);
 	cr_assert_eq(bma__park_count(e), 0);
 	cr_assert_gt(e->limbo, 0, "they wait for a grace period");
-	bma__defer_flush();
+	bma__defer_wait(e->flavor);
 	cr_assert_eq(e->limbo, 0);
 	while (got < N && bma__slot_alloc(e))
 		got++;
@@ -189,7 +189,7 @@ Test(park, a_stopped_thread_strands_nothing, .timeout = 20)
 
 	bma__env.worker = true;
 	bma__worker_start();
-	bma__defer_start();
+	bma__defer_start(e->flavor);
 	bma__os_sleep(50000000); /* the worker sleeps */
 	atomic_fetch_add(&e->parks, 1);
 	cr_assert_eq(bma__slab_park(bma__chunk_slab(p), p), BMA__SLAB_OK);
@@ -203,8 +203,8 @@ Test(park, misuse_aborts, .signal = SIGABRT)
 	struct bma__engine *e = engine(64, 6);
 	void *p = take(e);
 
-	bma__park(e, p);
-	bma__park(e, p);
+	bma__park(e, p, "test");
+	bma__park(e, p, "test");
 }
 
 Test(drain, a_double_free_aborts, .signal = SIGABRT)

@@ -58,6 +58,8 @@ BMA_BEGIN_DECLS
 BMA_API void *bma__cache_alloc_slow(struct bma_cache *cache) BMA_NOPLT __attribute__((cold));
 BMA_API void bma__cache_free_slow(struct bma_cache *cache, void *obj) BMA_NOPLT
 	__attribute__((cold));
+BMA_API void bma__cache_free_rcu_slow(struct bma_cache *cache, void *obj) BMA_NOPLT
+	__attribute__((cold));
 BMA_END_DECLS
 
 #ifndef BMA_IMPLEMENTATION
@@ -81,6 +83,18 @@ static inline __attribute__((always_inline)) void bma_cache_free(struct bma_cach
 	return;
 slow:
 	bma__cache_free_slow(cache, obj);
+}
+
+/** bma_cache_free_rcu - See the declaration in <bma/rcu.h> of the call that this replaces. */
+static inline __attribute__((always_inline)) void bma_cache_free_rcu(struct bma_cache *cache,
+								     void *obj)
+{
+	if (__builtin_expect(!obj, 0))
+		return;
+	BMA__PUSH(cache, BMA__SLOT_LIMBO, obj, slow);
+	return;
+slow:
+	bma__cache_free_rcu_slow(cache, obj);
 }
 #endif
 

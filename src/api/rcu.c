@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* The public calls on deferred frees. */
+#include "api.h"
+
+#include <errno.h>
+
+void bma__cache_free_rcu_slow(struct bma_cache *cache, void *obj)
+{
+	bma__rseq_clear();
+	if (bma__unlikely(bma__engine_checked(cache->engine)))
+		bma__checked_free_rcu(cache->engine, obj);
+	else
+		bma__limbo_free(cache->engine, obj);
+}
+
+__attribute__((aligned(BMA_CACHELINE))) void bma_cache_free_rcu(struct bma_cache *cache, void *obj)
+{
+	if (!obj)
+		return;
+#if BMA__RSEQ_BUILT
+	BMA__PUSH(cache, BMA__SLOT_LIMBO, obj, slow);
+	return;
+slow:
+#endif
+	bma__cache_free_rcu_slow(cache, obj);
+}
+
+/* Wait while too much waits. A child of fork in which no grace period can end goes on without. */
+static int throttle(struct bma__engine *e)
+{
+	bool online;
+	int rc = bma__rcu_begin_wait(&e->flavor->rcu, &online);
+
+	if (rc)
+		return rc;
+	if (bma__limbo_full(e)) {
+		bma__init_threads();
+		while (bma__limbo_full(e) && !bma__defer_wait_one(e->flavor))
+			;
+	}
+	bma__rcu_end_wait(&e->flavor->rcu, online);
+	return 0;
+}
+
+int bma_cache_free_rcu_flags(struct bma_cache *cache, void *obj, unsigned int flags)
+{
+	int rc = 0;
+
+	if (flags & ~BMA_SLEEP)
+		return -EINVAL;
+	if (!obj)
+		return 0;
+	if (flags & BMA_SLEEP)
+		rc = throttle(cache->engine);
+	if (!rc)
+		bma_cache_free_rcu(cache, obj);
+	return rc;
+}
+
+int bma_rcu_barrier(struct bma_cache *cache)
+{
+	bma__init_threads();
+	return bma__reclaim_barrier(cache->engine);
+}

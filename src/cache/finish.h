@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Destructors: run once for each object before its slab's pages go back, and, where a cache asks for it, each
+ * time an object was freed, before it can be handed out again.
+ *
+ * What is to be finished has had its grace period: the grace-period thread hands it over and does not run user
+ * code itself. The worker runs it, or, where there is none, bma_poll() or whoever waits for it; never two
+ * threads at a time for one engine, and with no lock held.
+ *
+ * Invariant: an object of a cache with a destructor reaches the depot (recycled) or the system (with its slab)
+ * through here only; "finishing" is a lock that nobody waits for: who finds it taken leaves the work to who
+ * has it, who looks again after he has given it up.
+ */
+#ifndef BMA_CACHE_FINISH_H
+#define BMA_CACHE_FINISH_H
+
+#include "engine.h"
+
+/* A slab whose grace period is over: to be finished first, or to the system at once. Under the purge lock. */
+void bma__finish_slab_later(struct bma__slab *slab);
+/* Run what is to be finished. May sleep. Returns how many magazines and slabs that were. */
+uint32_t bma__finish_run(struct bma__engine *e);
+/* Wait until all that is due has been finished; with @slabs also slabs whose grace period is to come. May sleep. */
+void bma__finish_wait(struct bma__engine *e, bool slabs);
+
+#endif /* BMA_CACHE_FINISH_H */

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* Flavours in use, see flavor.h. */
+#include "cache.h"
+
+#include <errno.h>
+
+#define NAP_FORK 20000u
+
+struct bma__flavor bma__flavors[BMA__FLAVORS_MAX];
+static _Atomic uint32_t number;
+
+uint32_t bma__flavor_number(void)
+{
+	return atomic_load_explicit(&number, memory_order_acquire);
+}
+
+struct bma__flavor *bma__flavor_get(const struct rcu_flavor_struct *table)
+{
+	struct bma__flavor *found = NULL;
+	uint32_t n;
+
+	if (!table)
+		table = bma__rcu_default();
+	bma__lock_take(&bma__registry_lock);
+	n = bma__flavor_number();
+	for (uint32_t i = 0; i < n && !found; i++) {
+		if (bma__flavors[i].rcu.table == table)
+			found = &bma__flavors[i];
+	}
+	if (!found && n < BMA__FLAVORS_MAX) {
+		found = &bma__flavors[n];
+		bma__rcu_init(&found->rcu, table);
+		atomic_store_explicit(&number, n + 1, memory_order_release);
+	}
+	bma__lock_drop(&bma__registry_lock);
+	return found;
+}
+
+int bma__flavor_start_all(void)
+{
+	int rc = 0;
+
+	bma__flavor_for_each (f) {
+		int one = bma__defer_start(f);
+
+		rc = rc ? rc : one;
+	}
+	return rc;
+}
+
+void bma__flavor_stop_all(void)
+{
+	bma__flavor_for_each (f)
+		bma__thread_stop(&f->thread);
+}
+
+bool bma__flavor_pending(void)
+{
+	bma__flavor_for_each (f) {
+		if (bma__defer_pending(f))
+			return true;
+	}
+	return false;
+}
+
+bool bma__flavor_reading_any(void)
+{
+	bma__flavor_for_each (f) {
+		bool online;
+
+		if (!bma__defer_pending(f))
+			continue;
+		if (bma__rcu_begin_wait(&f->rcu, &online))
+			return true;
+		bma__rcu_end_wait(&f->rcu, online);
+	}
+	return false;
+}
+
+int bma__flavor_wait_all(void)
+{
+	int rc = 0;
+
+	bma__flavor_for_each (f) {
+		int one = bma__defer_pending(f) ? bma__defer_wait(f) : 0;
+
+		rc = rc ? rc : one;
+	}
+	return rc;
+}
+
+/*
+ * In the child, readers registered by other threads are list entries in stacks that are free for reuse,
+ * and a synchronize_rcu that was under way holds its locks for ever. In both cases no grace period may be
+ * waited for there.
+ */
+void bma__flavor_before_fork(uint64_t ns)
+{
+	uint64_t deadline = bma__os_now() + ns;
+
+	bma__flavor_for_each (f) {
+		f->fork_holds = false;
+		for (;;) {
+			bool idle = false;
+
+			f->fork_holds = atomic_compare_exchange_strong_explicit(
+				&f->in_period, &idle, true, memory_order_acquire,
+				memory_order_relaxed);
+			if (f->fork_holds || bma__os_now() >= deadline)
+				break;
+			bma__os_sleep(NAP_FORK);
+		}
+		bma__rcu_before_fork(&f->rcu);
+	}
+}
+
+void bma__flavor_after_fork_parent(void)
+{
+	bma__flavor_for_each (f) {
+		bma__rcu_after_fork_parent(&f->rcu);
+		if (f->fork_holds)
+			atomic_store_explicit(&f->in_period, false, memory_order_release);
+		bma__waker_ask(&f->thread.waker);
+	}
+}
+
+/* What the grace period that ran was for waits again. */
+static void take_back_slabs(struct bma__flavor *f)
+{
+	while (f->doomed) {
+		struct bma__slab *slab = f->doomed;
+
+		f->doomed = slab->next;
+		slab->next = f->dying;
+		f->dying = slab;
+	}
+}
+
+void bma__flavor_after_fork_child(void)
+{
+	bma__flavor_for_each (f) {
+		bool possible = bma__rcu_after_fork_child(&f->rcu);
+
+		take_back_slabs(f);
+		atomic_store_explicit(&f->mags, 0, memory_order_relaxed);
+		atomic_store_explicit(&f->limbo_bytes, 0, memory_order_relaxed);
+		atomic_store_explicit(&f->waiters, 0, memory_order_relaxed);
+		atomic_store_explicit(&f->watching, false, memory_order_relaxed);
+		atomic_store_explicit(&f->since, 0, memory_order_relaxed);
+		if (!possible || !f->fork_holds)
+			atomic_store_explicit(&f->frozen, true, memory_order_relaxed);
+		atomic_store_explicit(&f->in_period, false, memory_order_relaxed);
+		bma__thread_forget(&f->thread);
+	}
+	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next)
+		bma__defer_recount(e);
+}

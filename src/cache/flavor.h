@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Flavours in use, and what waits for a grace period of each. See defer.h for the protocol.
+ */
+#ifndef BMA_CACHE_FLAVOR_H
+#define BMA_CACHE_FLAVOR_H
+
+#include "need.h"
+#include "rcu.h"
+
+#define BMA__FLAVORS_MAX 8u
+
+struct bma__flavor {
+	struct bma__rcu rcu; /* [const] */
+	struct bma__thread thread;
+
+	/* What waits. */
+	struct bma__need sealed;      /* engines with sealed magazines */
+	struct bma__need filling;     /* engines with limbo magazines in slots */
+	_Atomic uint64_t mags;	      /* sealed and not let go */
+	_Atomic uint64_t collecting;  /* bytes sealed since a batch was taken; a hint */
+	_Atomic uint64_t limbo_bytes; /* objects sealed and not let go, bytes */
+	_Atomic uint64_t limbo_peak;  /* the most that was */
+	_Atomic uint64_t dying_bytes; /* slabs given up and not let go */
+	struct bma__slab *dying;      /* [lock: purge] given up, not yet waited for */
+	struct bma__slab *doomed;     /* [lock: purge] the running grace period is for these */
+	struct bma__need batch;	      /* [in_period] engines whose magazines it is for */
+	_Atomic uint32_t waiters;     /* threads that wait for a batch to end */
+	_Atomic bool urgent;	      /* a cache is half way to its limit */
+	_Atomic bool watching;	      /* the thread looks in by itself every flush time */
+
+	/* What ran. */
+	_Atomic bool in_period;	  /* somebody runs a batch */
+	_Atomic uint32_t batches; /* ended; waiters sleep on it */
+	_Atomic uint64_t ended;	  /* when the last one did, ns */
+	_Atomic uint64_t since;	  /* when the running grace period began, ns; 0: none runs */
+	_Atomic uint64_t longest; /* ns */
+	_Atomic uint64_t periods;
+	_Atomic bool frozen; /* a child of fork in which liburcu can end no grace period */
+	bool fork_holds;     /* [fork] the prepare handler keeps batches from beginning */
+};
+
+extern struct bma__flavor bma__flavors[BMA__FLAVORS_MAX];
+
+/* Flavours in use are the first of them. */
+uint32_t bma__flavor_number(void);
+
+#define bma__flavor_for_each(f)                                                                    \
+	for (struct bma__flavor * (f) = bma__flavors; (f) < bma__flavors + bma__flavor_number();   \
+	     (f)++)
+
+/* The entry of a table (NULL: memb), made if need be; NULL if there are too many. May sleep. */
+struct bma__flavor *bma__flavor_get(const struct rcu_flavor_struct *table);
+
+/* Start, stop and join the grace-period threads of all flavours in use. May sleep. 0 or a negative errno. */
+int bma__flavor_start_all(void);
+void bma__flavor_stop_all(void);
+
+/* Does anything wait, of any flavour? */
+bool bma__flavor_pending(void);
+/* Is the caller in a read section of a flavour for which something waits? Then it must not wait. */
+bool bma__flavor_reading_any(void);
+/* bma__defer_wait() for every flavour: 0, or the first error. May sleep. */
+int bma__flavor_wait_all(void);
+
+/*
+ * Fork. Before: let running grace periods end, at most @ns in all, and keep the next from beginning; then in
+ * the parent, and in the child.
+ */
+void bma__flavor_before_fork(uint64_t ns);
+void bma__flavor_after_fork_parent(void);
+void bma__flavor_after_fork_child(void);
+
+#endif /* BMA_CACHE_FLAVOR_H */
