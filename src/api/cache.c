@@ -164,6 +164,11 @@ static void *alloc_sleep(struct bma__engine *e)
 	if (obj)
 		return obj;
 	bma__init_threads();
+	if (bma__defer_help(e)) {
+		obj = bma__slot_alloc(e);
+		if (obj)
+			return obj;
+	}
 	bma__worker_kick_sometimes(e);
 	word = bma__refill_magazine(e, bma__topo_node_now());
 	obj = word ? bma__slot_alloc_from(e, word) : bma__slot_alloc(e);

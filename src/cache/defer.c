@@ -13,6 +13,10 @@
 #define BATCH_BYTES_EARLY ((uint64_t)512 << 10)
 #define BATCH_PERIOD 500000u
 
+/* A refill that may sleep waits for a batch rather than carve when so much waits, for at most this long. */
+#define HELP_BYTES ((uint64_t)4 << 20)
+#define HELP_NS 2000000u
+
 struct bma__lock bma__purge_lock = BMA__LOCK_INIT(BMA__RANK_PURGE);
 
 static void raise_to(_Atomic uint64_t *most, uint64_t value)
@@ -290,8 +294,8 @@ static void *defer_main(void *thread)
 	return NULL;
 }
 
-/* Until @ends batches have ended, or nothing waits. */
-static int wait_until(struct bma__flavor *f, uint32_t ends)
+/* Until @ends batches have ended, or nothing waits, or it is @deadline. */
+static int wait_until(struct bma__flavor *f, uint32_t ends, uint64_t deadline)
 {
 	uint32_t begun = atomic_load_explicit(&f->batches, memory_order_acquire);
 	const struct timespec nap = {0, NAP_WAITER};
@@ -301,7 +305,8 @@ static int wait_until(struct bma__flavor *f, uint32_t ends)
 
 		if (seen - begun >= ends)
 			return 0;
-		if (atomic_load_explicit(&f->frozen, memory_order_relaxed))
+		if (atomic_load_explicit(&f->frozen, memory_order_relaxed) ||
+		    bma__os_now() >= deadline)
 			return -ETIMEDOUT;
 		if (!bma__thread_running(&f->thread) && run_batch(f))
 			continue;
@@ -311,12 +316,12 @@ static int wait_until(struct bma__flavor *f, uint32_t ends)
 	return 0;
 }
 
-static int wait_counted(struct bma__flavor *f, uint32_t ends)
+static int wait_counted(struct bma__flavor *f, uint32_t ends, uint64_t deadline)
 {
 	int rc;
 
 	atomic_fetch_add_explicit(&f->waiters, 1, memory_order_seq_cst);
-	rc = wait_until(f, ends);
+	rc = wait_until(f, ends, deadline);
 	atomic_fetch_sub_explicit(&f->waiters, 1, memory_order_relaxed);
 	return rc;
 }
@@ -332,14 +337,29 @@ int bma__defer_wait(struct bma__flavor *f)
 
 	if (rc)
 		return rc;
-	rc = wait_counted(f, 2);
+	rc = wait_counted(f, 2, UINT64_MAX);
 	bma__rcu_end_wait(&f->rcu, online);
 	return rc;
 }
 
 int bma__defer_wait_one(struct bma__flavor *f)
 {
-	return wait_counted(f, 1);
+	return wait_counted(f, 1, UINT64_MAX);
+}
+
+/*
+ * Not for longer than that: the caller may hold a lock that a reader wants inside its section, and then the grace
+ * period ends only after he went on. For the same reason he does not run it himself.
+ */
+bool bma__defer_help(struct bma__engine *e)
+{
+	struct bma__flavor *f = e->flavor;
+	uint64_t limbo = atomic_load_explicit(&e->limbo, memory_order_relaxed);
+
+	if (limbo * e->geo.stride < HELP_BYTES || !bma__thread_running(&f->thread) ||
+	    bma__rcu_reading(&f->rcu))
+		return false;
+	return !wait_counted(f, 1, bma__os_now() + HELP_NS);
 }
 
 int bma__defer_start(struct bma__flavor *f)

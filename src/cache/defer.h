@@ -43,6 +43,13 @@ int bma__defer_wait(struct bma__flavor *f);
 /* For callers known to be in no read section: until one batch has ended. May sleep. 0 or -ETIMEDOUT. */
 int bma__defer_wait_one(struct bma__flavor *f);
 
+/*
+ * A caller that may sleep needs objects of @e, and much of it waits: give the grace-period thread the CPU for a
+ * moment. Returns whether a batch ended; false at once in a read section. So limbo is bounded without a limit,
+ * as long as readers leave.
+ */
+bool bma__defer_help(struct bma__engine *e);
+
 /* Start the thread of @f unless it runs or BMA_CONF says worker:off. May sleep. 0 or a negative errno. */
 int bma__defer_start(struct bma__flavor *f);
 
