@@ -51,8 +51,11 @@ static void drop(struct bma__lock *const *locks, size_t n, uint32_t first)
 
 static void prepare(void)
 {
+	void *readers[BMA__FLAVORS_MAX];
+
+	bma__flavor_readers(readers);
 	bma__lock_fork_take(&fork_lock); /* a handler that forks in here is not supported */
-	bma__flavor_before_fork(GRACE_PERIOD_PATIENCE);
+	bma__flavor_before_fork(GRACE_PERIOD_PATIENCE, readers);
 	taken = 0;
 	take(before_engines, COUNT(before_engines), 0);
 	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next)

@@ -14,26 +14,37 @@ uint32_t bma__flavor_number(void)
 	return atomic_load_explicit(&number, memory_order_acquire);
 }
 
+static struct bma__flavor *find(const struct rcu_flavor_struct *table)
+{
+	bma__flavor_for_each (f) {
+		if (f->rcu.table == table)
+			return f;
+	}
+	return NULL;
+}
+
 struct bma__flavor *bma__flavor_get(const struct rcu_flavor_struct *table)
 {
-	struct bma__flavor *found = NULL;
+	struct bma__flavor *f;
+	struct bma__rcu rcu;
 	uint32_t n;
 
 	if (!table)
 		table = bma__rcu_default();
+	f = find(table);
+	if (f)
+		return f;
+	bma__rcu_init(&rcu, table); /* asks the dynamic linker: with no lock held */
 	bma__lock_take(&bma__registry_lock);
+	f = find(table);
 	n = bma__flavor_number();
-	for (uint32_t i = 0; i < n && !found; i++) {
-		if (bma__flavors[i].rcu.table == table)
-			found = &bma__flavors[i];
-	}
-	if (!found && n < BMA__FLAVORS_MAX) {
-		found = &bma__flavors[n];
-		bma__rcu_init(&found->rcu, table);
+	if (!f && n < BMA__FLAVORS_MAX) {
+		f = &bma__flavors[n];
+		f->rcu = rcu;
 		atomic_store_explicit(&number, n + 1, memory_order_release);
 	}
 	bma__lock_drop(&bma__registry_lock);
-	return found;
+	return f;
 }
 
 int bma__flavor_start_all(void)
@@ -89,12 +100,20 @@ int bma__flavor_wait_all(void)
 	return rc;
 }
 
+void bma__flavor_readers(void **readers)
+{
+	for (uint32_t i = 0; i < BMA__FLAVORS_MAX; i++)
+		readers[i] = NULL;
+	bma__flavor_for_each (f)
+		readers[f - bma__flavors] = bma__rcu_reader(&f->rcu);
+}
+
 /*
  * In the child, readers registered by other threads are list entries in stacks that are free for reuse,
  * and a synchronize_rcu that was under way holds its locks for ever. In both cases no grace period may be
  * waited for there.
  */
-void bma__flavor_before_fork(uint64_t ns)
+void bma__flavor_before_fork(uint64_t ns, void *const *readers)
 {
 	uint64_t deadline = bma__os_now() + ns;
 
@@ -110,7 +129,7 @@ void bma__flavor_before_fork(uint64_t ns)
 				break;
 			bma__os_sleep(NAP_FORK);
 		}
-		bma__rcu_before_fork(&f->rcu);
+		bma__rcu_before_fork(&f->rcu, readers[f - bma__flavors]);
 	}
 }
 

@@ -67,7 +67,9 @@ int bma__flavor_wait_all(void);
  * Fork. Before: let running grace periods end, at most @ns in all, and keep the next from beginning; then in
  * the parent, and in the child.
  */
-void bma__flavor_before_fork(uint64_t ns);
+void bma__flavor_before_fork(uint64_t ns, void *const *readers);
+/* bma__rcu_reader() of every flavour, for the former. With no lock held. */
+void bma__flavor_readers(void **readers);
 void bma__flavor_after_fork_parent(void);
 void bma__flavor_after_fork_child(void);
 

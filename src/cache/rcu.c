@@ -54,6 +54,8 @@ void bma__rcu_init(struct bma__rcu *rcu, const struct rcu_flavor_struct *table)
 {
 	rcu->table = table ? table : &urcu_memb_flavor;
 	rcu->readers = BMA__RCU_READERS_UNKNOWN;
+	rcu->reader = NULL;
+	rcu->guest = false;
 	if (!name_of(rcu->table, rcu->name, sizeof rcu->name)) {
 		snprintf(rcu->name, sizeof rcu->name, "%p", (const void *)rcu->table);
 		return;
@@ -93,41 +95,41 @@ void bma__rcu_end_wait(const struct bma__rcu *rcu, bool online)
 		rcu->table->thread_online();
 }
 
-/*
- * The calling thread's place in the list of readers and its flag, for a flavour whose symbols are only known at
- * run time. NULL: not found, or the thread is in no list.
- */
-static struct cds_list_head *place(const struct bma__rcu *rcu, bool *registered)
-{
-	char symbol[BMA__RCU_NAME_MAX + sizeof "urcu__reader"];
-	void *reader = &URCU_TLS(urcu_memb_reader);
-
-	if (rcu->table != &urcu_memb_flavor) {
-		snprintf(symbol, sizeof symbol, "urcu_%s_reader", rcu->name);
-		reader = dlsym(RTLD_DEFAULT, symbol);
-	}
-	if (!reader)
-		return NULL;
-	if (rcu->readers == BMA__RCU_READERS_QSBR) {
-		struct urcu_qsbr_reader *r = reader;
-
-		*registered = r->registered;
-		return &r->node;
-	}
-	*registered = ((struct urcu_reader *)reader)->registered;
-	return &((struct urcu_reader *)reader)->node;
-}
-
 static bool listed(const struct bma__rcu *rcu)
 {
 	return rcu->readers == BMA__RCU_READERS_LISTED || rcu->readers == BMA__RCU_READERS_QSBR;
 }
 
-void bma__rcu_before_fork(struct bma__rcu *rcu)
+void *bma__rcu_reader(const struct bma__rcu *rcu)
 {
-	bool registered = true;
+	char symbol[BMA__RCU_NAME_MAX + sizeof "urcu__reader"];
 
-	rcu->guest = listed(rcu) && place(rcu, &registered) && !registered;
+	if (rcu->table == &urcu_memb_flavor)
+		return &URCU_TLS(urcu_memb_reader);
+	if (!listed(rcu))
+		return NULL;
+	snprintf(symbol, sizeof symbol, "urcu_%s_reader", rcu->name);
+	return dlsym(RTLD_DEFAULT, symbol);
+}
+
+static bool registered(const struct bma__rcu *rcu)
+{
+	if (rcu->readers == BMA__RCU_READERS_QSBR)
+		return ((struct urcu_qsbr_reader *)rcu->reader)->registered;
+	return ((struct urcu_reader *)rcu->reader)->registered;
+}
+
+static struct cds_list_head *place(const struct bma__rcu *rcu)
+{
+	if (rcu->readers == BMA__RCU_READERS_QSBR)
+		return &((struct urcu_qsbr_reader *)rcu->reader)->node;
+	return &((struct urcu_reader *)rcu->reader)->node;
+}
+
+void bma__rcu_before_fork(struct bma__rcu *rcu, void *reader)
+{
+	rcu->reader = reader;
+	rcu->guest = reader && !registered(rcu);
 	if (rcu->guest)
 		rcu->table->register_thread();
 }
@@ -145,24 +147,22 @@ void bma__rcu_after_fork_parent(struct bma__rcu *rcu)
 bool bma__rcu_after_fork_child(struct bma__rcu *rcu)
 {
 	struct cds_list_head *node;
-	bool registered, alone;
+	bool alone;
 
 	if (rcu->readers == BMA__RCU_READERS_ARENA)
 		return true;
-	node = listed(rcu) ? place(rcu, &registered) : NULL;
-	if (!node)
+	if (!rcu->reader)
 		return false;
+	node = place(rcu);
 	alone = node->next == node->prev;
 	if (!rcu->guest)
 		return alone;
 	cds_list_del(node);
 	if (rcu->readers == BMA__RCU_READERS_QSBR) {
-		struct urcu_qsbr_reader *r = caa_container_of(node, struct urcu_qsbr_reader, node);
-
-		r->registered = 0;
-		r->ctr = 0; /* offline */
+		((struct urcu_qsbr_reader *)rcu->reader)->registered = 0;
+		((struct urcu_qsbr_reader *)rcu->reader)->ctr = 0; /* offline */
 	} else {
-		caa_container_of(node, struct urcu_reader, node)->registered = 0;
+		((struct urcu_reader *)rcu->reader)->registered = 0;
 	}
 	return alone;
 }

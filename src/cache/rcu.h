@@ -25,7 +25,8 @@ struct bma__rcu {
 	const struct rcu_flavor_struct *table;
 	enum bma__rcu_readers readers;
 	char name[BMA__RCU_NAME_MAX]; /* "memb", say; or the table's address */
-	bool guest;		      /* [fork] the forking thread was registered for the fork */
+	void *reader;		      /* [fork] the forking thread's entry among the readers */
+	bool guest;		      /* [fork] it was registered for the fork */
 };
 
 /* @table: NULL for memb. May sleep. */
@@ -50,7 +51,12 @@ bool bma__rcu_reading(const struct bma__rcu *rcu);
  * list of readers is circular: of one that stands alone both neighbours are the head. So the forking
  * thread registers before the fork, unless it is, and the child looks: there the list stands still.
  */
-void bma__rcu_before_fork(struct bma__rcu *rcu);
+void bma__rcu_before_fork(struct bma__rcu *rcu, void *reader);
+/*
+ * The calling thread's entry, registered or not; NULL: not found, or there are no entries. Asks the dynamic linker, so
+ * with no lock of ours held: a constructor of a library may call us under the linker's.
+ */
+void *bma__rcu_reader(const struct bma__rcu *rcu);
 void bma__rcu_after_fork_parent(struct bma__rcu *rcu);
 /* In the child: can grace periods end here? */
 bool bma__rcu_after_fork_child(struct bma__rcu *rcu);
