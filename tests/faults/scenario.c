@@ -24,6 +24,12 @@ struct subject {
 	unsigned int n;
 };
 
+static void destruct(void *obj, void *ctx)
+{
+	(void)ctx;
+	((uint64_t *)obj)[1] = 0;
+}
+
 static void construct(void *obj, void *ctx)
 {
 	*(uint64_t *)obj = (uintptr_t)ctx;
@@ -36,6 +42,9 @@ static struct subject subjects[] = {
 	{.attr = {.size = 4096, .reserve = 600}, .burst = 300},
 	{.attr = {.size = 48, .batch = 6, .high = 12}, .burst = 400},
 	{.attr = {.size = 300000, .align = 4096}, .burst = 12},
+	{.attr = {.size = 80, .dtor = destruct}, .burst = 300},
+	{.attr = {.size = 96, .dtor = destruct, .flags = BMA_CACHE_DTOR_RECYCLE}, .burst = 300},
+	{.attr = {.size = 72, .flags = BMA_CACHE_DEBUG}, .burst = 300},
 };
 static long refused, kept;
 static uint64_t last_mark;
@@ -127,8 +136,12 @@ static void take_any_context(struct subject *s)
 static void put(struct subject *s, unsigned int n)
 {
 	errno = SENTINEL;
-	while (n-- && s->n)
-		bma_cache_free(s->cache, let_go(s));
+	while (n-- && s->n) {
+		if (n % 3)
+			bma_cache_free(s->cache, let_go(s));
+		else
+			bma_cache_free_rcu(s->cache, let_go(s));
+	}
 	CHECK(errno == SENTINEL, "a free set errno to %d", errno);
 }
 
@@ -191,6 +204,19 @@ static bool destroy(struct subject *s)
 	return !rc;
 }
 
+static void barrier(struct subject *s)
+{
+	struct bma_cache_stats st;
+	void *obj = s->n ? let_go(s) : NULL;
+	int rc = bma_cache_free_rcu_flags(s->cache, obj, BMA_SLEEP);
+
+	CHECK(!rc, "free_rcu that may sleep: %d", rc);
+	rc = bma_rcu_barrier(s->cache);
+	CHECK(!rc || rc == -ENOMEM, "barrier: %d", rc);
+	CHECK(!bma_cache_stats_get(s->cache, &st, sizeof st), "stats");
+	CHECK(rc || !st.limbo, "%llu in limbo after a barrier", (unsigned long long)st.limbo);
+}
+
 static void process_wide(void)
 {
 	int rc = bma_poll(0);
@@ -214,6 +240,8 @@ void scenario_play(void)
 		bulk(s);
 		reserve(s);
 		put(s, s->n / 2);
+		check_ledger(s);
+		barrier(s);
 		check_ledger(s);
 	}
 	process_wide();
