@@ -122,8 +122,10 @@ BMA_API struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr);
  * Context: may sleep. Waits for threads that are in the middle of a call on @cache, and for a grace
  * period if objects wait for one.
  * Returns: 0; -EBUSY while objects are live or a reserve exists (counted in a message under
- * BMA_CONF=verbose); -EDEADLK if objects wait for a grace period and the caller is in a read section;
- * what the system said (-ENOMEM, say) if it refused a fence. Unless it returns 0 the cache goes on working. The memory is
+ * BMA_CONF=verbose); -EDEADLK if objects wait for a grace period, or have a
+ * destructor, and the caller is in a read section of the flavour: nothing was done;
+ * -ETIMEDOUT in a child of fork in which liburcu can end no grace period and objects wait for one; what the
+ * system said (-ENOMEM, say) if it refused a fence. Unless it returns 0 the cache goes on working. The memory is
  * returned to the system after an RCU grace period.
  */
 BMA_API int bma_cache_destroy(struct bma_cache *cache);

@@ -47,7 +47,8 @@ BMA_API int bma_cache_free_rcu_flags(struct bma_cache *cache, void *obj, unsigne
  * Context: may sleep, as above outside any read section. Waits for threads that are in the middle of a
  * call on @cache. Thread-safe.
  * Returns: 0; -EDEADLK inside a read section: nothing was done; -ETIMEDOUT in a child of fork in which
- * liburcu can end no grace period of this flavour; what the system said if it refused a fence.
+ * liburcu can end no grace period of this flavour; what the system said if it refused a fence, or -ENOMEM if parked
+ * objects could not be collected.
  */
 BMA_API int bma_rcu_barrier(struct bma_cache *cache);
 

@@ -87,7 +87,6 @@ static void forget_threads(struct bma__engine *e)
 	atomic_store_explicit(&e->pins, 0, memory_order_relaxed);
 	atomic_store_explicit(&e->ended, atomic_load_explicit(&e->begun, memory_order_relaxed),
 			      memory_order_relaxed);
-	atomic_store_explicit(&e->finishing, false, memory_order_relaxed);
 	for (uint32_t node = 0; node < bma__topo.nodes; node++)
 		bma__depot_recount(e, &e->depot[node]);
 	bma__limbo_recount(e);
@@ -95,6 +94,8 @@ static void forget_threads(struct bma__engine *e)
 		struct bma__slot *s = bma__slot_at(e, plane);
 
 		bma__ticket_forget(s);
+		/* What this thread had worked out before a handler forked is void, too. */
+		atomic_fetch_add_explicit(&s->gen, 1, memory_order_relaxed);
 		if (atomic_load_explicit(&s->owner, memory_order_relaxed) != bma__cpu_thread())
 			atomic_store_explicit(&s->owner, 0, memory_order_relaxed);
 	}

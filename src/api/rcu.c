@@ -25,7 +25,10 @@ slow:
 	bma__cache_free_rcu_slow(cache, obj);
 }
 
-/* Wait while too much waits. A child of fork in which no grace period can end goes on without. */
+/*
+ * Wait while too much waits: for a grace period, or for destructors. A child of fork in which no grace period can end
+ * goes on without, and so does a destructor: it may be what is waited for.
+ */
 static int throttle(struct bma__engine *e)
 {
 	bool online;
@@ -35,8 +38,11 @@ static int throttle(struct bma__engine *e)
 		return rc;
 	if (bma__limbo_full(e)) {
 		bma__init_threads();
-		while (bma__limbo_full(e) && !bma__defer_wait_one(e->flavor))
-			;
+		while (bma__limbo_full(e) && !bma__worker_is_caller() &&
+		       !bma__defer_wait_one(e->flavor)) {
+			if (!bma__defer_pending(e->flavor))
+				bma__finish_nap(e);
+		}
 	}
 	bma__rcu_end_wait(&e->flavor->rcu, online);
 	return 0;

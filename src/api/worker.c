@@ -5,7 +5,7 @@
 #include <errno.h>
 
 /* One grace period for all that waits or fills, and what follows it. */
-static int wait_all(void)
+static int wait_all(const struct bma__flavor_wait *w)
 {
 	int rc;
 
@@ -13,7 +13,7 @@ static int wait_all(void)
 		bma__limbo_flush(f);
 	if (bma__flavor_pending())
 		bma__init_threads();
-	rc = bma__flavor_wait_all();
+	rc = bma__flavor_wait_all(w);
 	bma__worker_finish_all();
 	return rc;
 }
@@ -29,8 +29,12 @@ int bma_poll(unsigned int flags)
 	bma__init_threads();
 	moved = (int)bma__worker_pass_all();
 	if (flags & BMA_POLL_GP) {
-		int rc = wait_all();
+		struct bma__flavor_wait w;
+		int rc;
 
+		bma__flavor_begin_wait_all(&w);
+		rc = wait_all(&w);
+		bma__flavor_end_wait_all(&w);
 		if (rc)
 			return rc;
 	}
@@ -39,29 +43,33 @@ int bma_poll(unsigned int flags)
 
 int bma_trim(void)
 {
+	struct bma__flavor_wait w;
 	int early, rc;
 
 	if (bma__init())
 		return 0;
+	bma__flavor_begin_wait_all(&w);
 	/* What waits for a grace period is freed memory, too; then the slabs that held it wait. */
-	early = wait_all();
+	early = wait_all(&w);
 	bma__reclaim_all();
-	rc = wait_all();
+	rc = wait_all(&w);
+	bma__flavor_end_wait_all(&w);
 	return early ? early : rc;
 }
 
 int bma_shutdown(void)
 {
-	int rc;
+	struct bma__flavor_wait w;
+	int rc = -EDEADLK;
 
 	if (bma__init())
 		return 0;
-	if (bma__flavor_reading_any())
-		return -EDEADLK;
-	rc = wait_all();
-	bma__worker_stop();
-	if (rc)
-		return rc;
-	bma__flavor_stop_all();
-	return 0;
+	if (!bma__flavor_begin_wait_all(&w)) {
+		rc = wait_all(&w);
+		bma__worker_stop();
+		if (!rc)
+			bma__flavor_stop_all();
+	}
+	bma__flavor_end_wait_all(&w);
+	return rc;
 }

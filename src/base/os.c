@@ -7,9 +7,12 @@
 #include <linux/membarrier.h>
 #include <linux/mempolicy.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define SLICE 100000u /* nanoseconds: the least that the kernel grants */
 
 static int result(long rc)
 {
@@ -97,6 +100,24 @@ void *bma__os_map_aligned(size_t bytes, size_t align)
 	if (begin - at < align)
 		bma__os.unmap((void *)(begin + bytes), align - (begin - at));
 	return (void *)begin;
+}
+
+void bma__os_prompt(void)
+{
+	/* struct sched_attr, whose header and that of the C library exclude each other. */
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attr = {.size = sizeof attr, .runtime = SLICE};
+
+	/* Keep what the program chose: it may have made its threads, and so this one, a batch job or real-time. */
+	if (syscall(SYS_sched_getattr, 0, &attr, sizeof attr, 0) || attr.policy != SCHED_OTHER)
+		return;
+	attr.runtime = SLICE;
+	syscall(SYS_sched_setattr, 0, &attr, 0);
 }
 
 void bma__os_sleep(uint64_t ns)

@@ -35,6 +35,12 @@ void bma__os_futex_wake(_Atomic uint32_t *word, int waiters);
 /* Map @bytes at a multiple of @align (a power of two, both multiples of the page size). */
 void *bma__os_map_aligned(size_t bytes, size_t align);
 
+/*
+ * Ask the scheduler to run the calling thread soon after it was woken, for it runs for a short time only: by a short
+ * time slice, where the kernel has these (6.12 and later). No harm where it has not.
+ */
+void bma__os_prompt(void);
+
 /* Let the caller sleep for @ns nanoseconds. */
 void bma__os_sleep(uint64_t ns);
 

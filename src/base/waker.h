@@ -3,15 +3,16 @@
  * Waking one sleeping thread, from any context, without losing a wake-up or giving two for one
  * need.
  *
- * One word: IDLE (awake, nothing asked), ASKED, ASLEEP. The asker publishes what it wants first,
- * then exchanges the word to ASKED and wakes only if it was ASLEEP. The thread goes to sleep by a
+ * One word: IDLE (awake, nothing asked), ASKED, ASLEEP, WAKING. The asker publishes what it wants first, then
+ * changes IDLE to ASKED, or ASLEEP to WAKING, wakes the thread, and then changes WAKING to ASKED. An asker that is
+ * stopped before it woke leaves WAKING behind, and the next one wakes. The thread goes to sleep by a
  * compare and exchange from IDLE, so what was asked since it last looked keeps it awake.
  *
  * Ordering: a sequentially consistent fence stands between publishing and the exchange, and between
  * the thread's exchange and its look at what was published (an exchange alone does not order a later
  * relaxed load on every machine). So either the thread sees what was published, or the asker sees
- * ASLEEP. An asker that is stopped between its exchange and the wake leaves the thread asleep until
- * its timeout: nobody sleeps here without one.
+ * ASLEEP or WAKING. If the only asker is stopped before the wake the thread sleeps until its timeout: nobody sleeps
+ * here without one.
  */
 #ifndef BMA_BASE_WAKER_H
 #define BMA_BASE_WAKER_H
@@ -21,7 +22,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-enum { BMA__WAKER_IDLE, BMA__WAKER_ASKED, BMA__WAKER_ASLEEP };
+enum { BMA__WAKER_IDLE, BMA__WAKER_ASKED, BMA__WAKER_ASLEEP, BMA__WAKER_WAKING };
 
 struct bma__waker {
 	_Atomic uint32_t word;
@@ -31,14 +32,25 @@ struct bma__waker {
 /* Ask the thread to look. Any context. */
 static inline void bma__waker_ask(struct bma__waker *w)
 {
+	uint32_t seen, waking = BMA__WAKER_WAKING;
+
 	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&w->word, memory_order_seq_cst) == BMA__WAKER_ASKED)
-		return;
-	if (atomic_exchange_explicit(&w->word, BMA__WAKER_ASKED, memory_order_seq_cst) ==
-	    BMA__WAKER_ASLEEP) {
-		atomic_fetch_add_explicit(&w->wakes, 1, memory_order_relaxed);
-		bma__os_futex_wake(&w->word, 1);
+	seen = atomic_load_explicit(&w->word, memory_order_seq_cst);
+	while (seen == BMA__WAKER_IDLE || seen == BMA__WAKER_ASLEEP) {
+		uint32_t next = seen == BMA__WAKER_IDLE ? BMA__WAKER_ASKED : BMA__WAKER_WAKING;
+
+		if (!atomic_compare_exchange_weak_explicit(
+			    &w->word, &seen, next, memory_order_seq_cst, memory_order_seq_cst))
+			continue;
+		if (next == BMA__WAKER_WAKING)
+			atomic_fetch_add_explicit(&w->wakes, 1, memory_order_relaxed);
+		seen = next;
 	}
+	if (seen != BMA__WAKER_WAKING)
+		return;
+	bma__os_futex_wake(&w->word, 1);
+	atomic_compare_exchange_strong_explicit(&w->word, &waking, BMA__WAKER_ASKED,
+						memory_order_seq_cst, memory_order_seq_cst);
 }
 
 /* The thread: before it looks for work. Whatever is asked from here on will keep it awake. */

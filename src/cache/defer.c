@@ -9,9 +9,15 @@
 #define NAP_WAITER 1000000u
 /* So many sealed bytes begin a batch ... */
 #define BATCH_BYTES ((uint64_t)2 << 20)
-/* ... and so many, if none ended within this time, in nanoseconds. */
-#define BATCH_BYTES_EARLY ((uint64_t)512 << 10)
-#define BATCH_PERIOD 500000u
+/*
+ * ... and so many, if none ended within so many times what the last one took, between these bounds, in
+ * nanoseconds. So objects come back while they are still in a CPU's cache where grace periods are short, and
+ * grace periods take no more than a share of a CPU where they are long.
+ */
+#define BATCH_BYTES_EARLY ((uint64_t)256 << 10)
+#define BATCH_SHARE 8u
+#define BATCH_PERIOD_MIN 100000u
+#define BATCH_PERIOD_MAX 1000000u
 
 /* A refill that may sleep waits for a batch rather than carve when so much waits, for at most this long. */
 #define HELP_BYTES ((uint64_t)4 << 20)
@@ -29,6 +35,16 @@ static void raise_to(_Atomic uint64_t *most, uint64_t value)
 		;
 }
 
+/* Not below 0: in a child of fork, what a call had in hand that was interrupted by it is counted no more. */
+static void lower_by(_Atomic uint64_t *count, uint64_t n)
+{
+	uint64_t v = atomic_load_explicit(count, memory_order_relaxed);
+
+	while (!atomic_compare_exchange_weak_explicit(count, &v, v > n ? v - n : 0,
+						      memory_order_release, memory_order_relaxed))
+		;
+}
+
 /* Should a batch begin now? */
 static bool wanted(const struct bma__flavor *f)
 {
@@ -39,7 +55,7 @@ static bool wanted(const struct bma__flavor *f)
 		return true;
 	return bytes >= BATCH_BYTES_EARLY &&
 	       bma__os_now() - atomic_load_explicit(&f->ended, memory_order_relaxed) >=
-		       BATCH_PERIOD;
+		       atomic_load_explicit(&f->period, memory_order_relaxed);
 }
 
 void bma__defer_tell(struct bma__flavor *f)
@@ -110,6 +126,8 @@ static bool take_batch(struct bma__flavor *f, uint64_t *found)
 	bma__need_for_each (&f->sealed, e) {
 		uint32_t head;
 
+		if (e->flavor != f)
+			continue;
 		bma__lock_take(&bma__purge_lock);
 		head = bma__stack_take_all(&e->sealed);
 		e->waiting = head;
@@ -158,8 +176,8 @@ static uintptr_t merge(struct bma__engine *e, uintptr_t open, uintptr_t word)
 
 void bma__defer_uncount(struct bma__engine *e, uint64_t n)
 {
-	atomic_fetch_sub_explicit(&e->flavor->limbo_bytes, n * e->geo.stride, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&e->limbo, n, memory_order_release);
+	lower_by(&e->flavor->limbo_bytes, n * e->geo.stride);
+	lower_by(&e->limbo, n);
 }
 
 static void release_magazines(struct bma__engine *e)
@@ -213,24 +231,40 @@ static void synchronize(struct bma__flavor *f)
 	atomic_fetch_add_explicit(&f->periods, 1, memory_order_relaxed);
 }
 
+/* After a batch: when the next one may begin early. */
+static void set_period(struct bma__flavor *f, uint64_t begun)
+{
+	uint64_t now = bma__os_now(), period = (now - begun) * BATCH_SHARE;
+
+	if (period < BATCH_PERIOD_MIN)
+		period = BATCH_PERIOD_MIN;
+	if (period > BATCH_PERIOD_MAX)
+		period = BATCH_PERIOD_MAX;
+	atomic_store_explicit(&f->period, period, memory_order_relaxed);
+	atomic_store_explicit(&f->ended, now, memory_order_relaxed);
+}
+
 /* One batch, if nobody else is at it. Returns false then, or if there was nothing. */
 static bool run_batch(struct bma__flavor *f)
 {
-	uint64_t found;
+	uint64_t found, begun;
 	bool idle = false, any;
 
 	if (atomic_load_explicit(&f->frozen, memory_order_relaxed) ||
 	    !atomic_compare_exchange_strong_explicit(&f->in_period, &idle, true,
 						     memory_order_acquire, memory_order_relaxed))
 		return false;
+	begun = bma__os_now();
 	any = take_batch(f, &found);
 	if (any) {
 		synchronize(f);
-		bma__need_for_each (&f->batch, e)
-			release_magazines(e);
+		bma__need_for_each (&f->batch, e) {
+			if (e->flavor == f)
+				release_magazines(e);
+		}
 		release_slabs(f);
 		atomic_fetch_sub_explicit(&f->mags, found, memory_order_release);
-		atomic_store_explicit(&f->ended, bma__os_now(), memory_order_relaxed);
+		set_period(f, begun);
 	}
 	/* In this order: an end that is counted late would count for the next batch. */
 	atomic_fetch_add_explicit(&f->batches, 1, memory_order_release);
@@ -256,8 +290,10 @@ static uint64_t look(struct bma__flavor *f, uint64_t *due)
 	uint64_t now = bma__os_now();
 	bool ran = false;
 
-	if (atomic_load_explicit(&f->frozen, memory_order_relaxed))
+	if (atomic_load_explicit(&f->frozen, memory_order_relaxed)) {
+		atomic_store_explicit(&f->watching, true, memory_order_relaxed);
 		return NAP_IDLE;
+	}
 	if (*due && now >= *due) {
 		bma__limbo_flush(f);
 		*due = 0;
@@ -283,6 +319,7 @@ static void *defer_main(void *thread)
 		(struct bma__flavor *)((char *)thread - offsetof(struct bma__flavor, thread));
 	uint64_t due = 0;
 
+	bma__os_prompt();
 	while (!bma__thread_stopping(&f->thread)) {
 		uint64_t nap;
 
@@ -308,7 +345,7 @@ static int wait_until(struct bma__flavor *f, uint32_t ends, uint64_t deadline)
 		if (atomic_load_explicit(&f->frozen, memory_order_relaxed) ||
 		    bma__os_now() >= deadline)
 			return -ETIMEDOUT;
-		if (!bma__thread_running(&f->thread) && run_batch(f))
+		if (!bma__thread_running(&f->thread) && deadline == UINT64_MAX && run_batch(f))
 			continue;
 		bma__waker_ask(&f->thread.waker);
 		bma__os.futex_wait(&f->batches, seen, &nap);
@@ -318,11 +355,16 @@ static int wait_until(struct bma__flavor *f, uint32_t ends, uint64_t deadline)
 
 static int wait_counted(struct bma__flavor *f, uint32_t ends, uint64_t deadline)
 {
+	uint32_t n;
 	int rc;
 
 	atomic_fetch_add_explicit(&f->waiters, 1, memory_order_seq_cst);
 	rc = wait_until(f, ends, deadline);
-	atomic_fetch_sub_explicit(&f->waiters, 1, memory_order_relaxed);
+	/* In a child of fork it was forgotten. */
+	n = atomic_load_explicit(&f->waiters, memory_order_relaxed);
+	while (n && !atomic_compare_exchange_weak_explicit(
+			    &f->waiters, &n, n - 1, memory_order_relaxed, memory_order_relaxed))
+		;
 	return rc;
 }
 
@@ -332,14 +374,7 @@ static int wait_counted(struct bma__flavor *f, uint32_t ends, uint64_t deadline)
  */
 int bma__defer_wait(struct bma__flavor *f)
 {
-	bool online;
-	int rc = bma__rcu_begin_wait(&f->rcu, &online);
-
-	if (rc)
-		return rc;
-	rc = wait_counted(f, 2, UINT64_MAX);
-	bma__rcu_end_wait(&f->rcu, online);
-	return rc;
+	return wait_counted(f, 2, UINT64_MAX);
 }
 
 int bma__defer_wait_one(struct bma__flavor *f)
@@ -391,12 +426,14 @@ void bma__defer_recount(struct bma__engine *e)
 
 		e->waiting = bma__stack_next(e->class, e->waiting);
 		bma__stack_push(&e->sealed, e->class, word);
-		bma__need_set(&e->flavor->sealed, e->id);
 	}
+	bma__finish_recount(e);
 	n = objects(e, (uint32_t)atomic_load_explicit(&e->sealed.head, memory_order_relaxed),
 		    &mags);
 	n += objects(e, (uint32_t)atomic_load_explicit(&e->finish.head, memory_order_relaxed),
 		     &finish);
+	if (mags)
+		bma__need_set(&e->flavor->sealed, e->id);
 	atomic_store_explicit(&e->limbo, n, memory_order_relaxed);
 	atomic_fetch_add_explicit(&e->flavor->limbo_bytes, n * e->geo.stride, memory_order_relaxed);
 	atomic_fetch_add_explicit(&e->flavor->mags, mags, memory_order_relaxed);

@@ -36,11 +36,11 @@ void bma__defer_slab(struct bma__slab *slab);
 /* Does anything wait, apart from what fills in slots? */
 bool bma__defer_pending(const struct bma__flavor *f);
 /*
- * Wait until all that is sealed or given up now has been let go. May sleep. Returns 0; -EDEADLK in a read section;
- * -ETIMEDOUT, at once, where no grace period can end (f->frozen).
+ * Between bma__rcu_begin_wait() and bma__rcu_end_wait(): wait until all that is sealed or given up now has been let
+ * go. May sleep. Returns 0, or -ETIMEDOUT, at once, where no grace period can end (f->frozen).
  */
 int bma__defer_wait(struct bma__flavor *f);
-/* For callers known to be in no read section: until one batch has ended. May sleep. 0 or -ETIMEDOUT. */
+/* The same until one batch has ended. */
 int bma__defer_wait_one(struct bma__flavor *f);
 
 /*

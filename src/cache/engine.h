@@ -80,12 +80,16 @@ struct bma__engine {
 	_Atomic uint32_t
 		limbo_slots; /* limbo words that are not 0, or are about to change; see limbo.h */
 	struct bma__mag_stack
-		finish; /* magazines whose objects are to be destructed, see finish.h */
+		finish;	       /* magazines whose objects are to be destructed, see finish.h */
+	uint32_t finish_chain; /* [lock: purge] those that are being destructed */
+
 	struct bma__slab *finish_first; /* [lock: purge] slabs of which the same is true */
 	_Atomic uint32_t finish_slabs;	/* how many */
 	_Atomic uint32_t
-		dying_slabs;	   /* given up and not yet destructed, if there is a destructor */
-	_Atomic bool finishing;	   /* somebody runs destructors */
+		dying_slabs;	/* given up and not yet destructed, if there is a destructor */
+	_Atomic bool finishing; /* somebody runs destructors */
+	_Atomic uint32_t finish_rounds; /* ended */
+
 	_Atomic uint64_t reserved; /* objects in reserves */
 	_Atomic uint64_t fail_empty, fail_system, fail_refill, aborts, refills, drains;
 
@@ -154,6 +158,8 @@ void bma__engine_set_marks(struct bma__engine *e);
 uint32_t bma__engine_carve(struct bma__engine *e, uint32_t node, void **out, uint32_t n);
 /* Bring @n objects home; aborts on an object that has no business there. May sleep. */
 void bma__engine_home(struct bma__engine *e, void *const *objs, uint32_t n);
+/* Run the destructors of an engine that nobody was ever given, all of whose objects are at home. May sleep. */
+void bma__engine_destruct(struct bma__engine *e);
 /* Give all wholly free slabs but @keep up to the grace period. May sleep. Returns how many. */
 uint32_t bma__engine_shrink(struct bma__engine *e, uint32_t keep);
 /* The slab of @obj; aborts, naming @call, if that is not an object of @e. Any context. */
@@ -173,7 +179,10 @@ static inline void bma__engine_begin(struct bma__engine *e)
 
 static inline void bma__engine_end(struct bma__engine *e)
 {
-	atomic_fetch_add_explicit(&e->ended, 1, memory_order_seq_cst);
+	/* In a child of fork a pass that the fork interrupted counts as ended already. */
+	if (atomic_load_explicit(&e->ended, memory_order_relaxed) !=
+	    atomic_load_explicit(&e->begun, memory_order_relaxed))
+		atomic_fetch_add_explicit(&e->ended, 1, memory_order_seq_cst);
 }
 
 /* Do the hot calls of this engine's cache leave by their slow halves, which then look at each object? */

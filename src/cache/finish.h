@@ -9,7 +9,7 @@
  *
  * Invariant: an object of a cache with a destructor reaches the depot (recycled) or the system (with its slab)
  * through here only; "finishing" is a lock that nobody waits for: who finds it taken leaves the work to who
- * has it, who looks again after he has given it up.
+ * has it, who looks again after he has given it up. He works in rounds: takes all that is due, then finishes it.
  */
 #ifndef BMA_CACHE_FINISH_H
 #define BMA_CACHE_FINISH_H
@@ -20,7 +20,11 @@
 void bma__finish_slab_later(struct bma__slab *slab);
 /* Run what is to be finished. May sleep. Returns how many magazines and slabs that were. */
 uint32_t bma__finish_run(struct bma__engine *e);
-/* Wait until all that is due has been finished; with @slabs also slabs whose grace period is to come. May sleep. */
+/* Wait until all that is due now has been finished; with @slabs also slabs whose grace period is to come. May sleep. */
 void bma__finish_wait(struct bma__engine *e, bool slabs);
+/* For callers that poll: run what is due, or see that the worker does and nap. May sleep. */
+void bma__finish_nap(struct bma__engine *e);
+/* In a child of fork: put back what another thread was at, and count anew. */
+void bma__finish_recount(struct bma__engine *e);
 
 #endif /* BMA_CACHE_FINISH_H */

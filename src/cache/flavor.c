@@ -74,30 +74,36 @@ bool bma__flavor_pending(void)
 	return false;
 }
 
-bool bma__flavor_reading_any(void)
+bool bma__flavor_begin_wait_all(struct bma__flavor_wait *w)
 {
-	bma__flavor_for_each (f) {
-		bool online;
+	bool any = false;
 
-		if (!bma__defer_pending(f))
-			continue;
-		if (bma__rcu_begin_wait(&f->rcu, &online))
-			return true;
-		bma__rcu_end_wait(&f->rcu, online);
+	w->n = bma__flavor_number();
+	for (uint32_t i = 0; i < w->n; i++) {
+		w->reading[i] = bma__rcu_begin_wait(&bma__flavors[i].rcu, &w->online[i]) != 0;
+		any |= w->reading[i];
 	}
-	return false;
+	return any;
 }
 
-int bma__flavor_wait_all(void)
+int bma__flavor_wait_all(const struct bma__flavor_wait *w)
 {
 	int rc = 0;
 
-	bma__flavor_for_each (f) {
-		int one = bma__defer_pending(f) ? bma__defer_wait(f) : 0;
+	for (uint32_t i = 0; i < w->n; i++) {
+		int one = 0;
 
+		if (bma__defer_pending(&bma__flavors[i]))
+			one = w->reading[i] ? -EDEADLK : bma__defer_wait(&bma__flavors[i]);
 		rc = rc ? rc : one;
 	}
 	return rc;
+}
+
+void bma__flavor_end_wait_all(const struct bma__flavor_wait *w)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		bma__rcu_end_wait(&bma__flavors[i].rcu, w->online[i]);
 }
 
 void bma__flavor_readers(void **readers)
@@ -166,7 +172,11 @@ void bma__flavor_after_fork_child(void)
 		atomic_store_explicit(&f->waiters, 0, memory_order_relaxed);
 		atomic_store_explicit(&f->watching, false, memory_order_relaxed);
 		atomic_store_explicit(&f->since, 0, memory_order_relaxed);
-		if (!possible || !f->fork_holds)
+		/*
+		 * With bp a batch that had begun was waiting for the lock that the program took before the
+		 * fork, as liburcu asks, and gives up after it.
+		 */
+		if (!possible || (!f->fork_holds && f->rcu.readers != BMA__RCU_READERS_ARENA))
 			atomic_store_explicit(&f->frozen, true, memory_order_relaxed);
 		atomic_store_explicit(&f->in_period, false, memory_order_relaxed);
 		bma__thread_forget(&f->thread);

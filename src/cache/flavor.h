@@ -33,6 +33,7 @@ struct bma__flavor {
 	_Atomic bool in_period;	  /* somebody runs a batch */
 	_Atomic uint32_t batches; /* ended; waiters sleep on it */
 	_Atomic uint64_t ended;	  /* when the last one did, ns */
+	_Atomic uint64_t period;  /* not so early after that does a small one begin, ns */
 	_Atomic uint64_t since;	  /* when the running grace period began, ns; 0: none runs */
 	_Atomic uint64_t longest; /* ns */
 	_Atomic uint64_t periods;
@@ -58,10 +59,20 @@ void bma__flavor_stop_all(void);
 
 /* Does anything wait, of any flavour? */
 bool bma__flavor_pending(void);
-/* Is the caller in a read section of a flavour for which something waits? Then it must not wait. */
-bool bma__flavor_reading_any(void);
-/* bma__defer_wait() for every flavour: 0, or the first error. May sleep. */
-int bma__flavor_wait_all(void);
+/*
+ * A call that waits for whatever waits, of all flavours: the caller is offline meanwhile where he can be.
+ * bma__flavor_wait_all() returns 0, -EDEADLK if something waits for a flavour in a read section of which he is, or
+ * -ETIMEDOUT. May sleep.
+ */
+struct bma__flavor_wait {
+	bool online[BMA__FLAVORS_MAX];
+	bool reading[BMA__FLAVORS_MAX]; /* in a read section */
+	uint32_t n;
+};
+/* Returns whether the caller is in a read section of any flavour in use. */
+bool bma__flavor_begin_wait_all(struct bma__flavor_wait *w);
+int bma__flavor_wait_all(const struct bma__flavor_wait *w);
+void bma__flavor_end_wait_all(const struct bma__flavor_wait *w);
 
 /*
  * Fork. Before: let running grace periods end, at most @ns in all, and keep the next from beginning; then in

@@ -152,6 +152,20 @@ void bma__engine_home(struct bma__engine *e, void *const *objs, uint32_t n)
 	bma__lock_drop(&e->lock);
 }
 
+void bma__engine_destruct(struct bma__engine *e)
+{
+	for (int list = BMA__SLABS_PARTIAL; e->dtor && list <= BMA__SLABS_SPENT; list++) {
+		for (struct bma__slab *s = e->slabs[list]; s; s = s->next) {
+			uint32_t n = atomic_load_explicit(&s->carved, memory_order_relaxed);
+
+			for (uint32_t i = 0; i < n; i++)
+				e->dtor(bma__slab_object(s, i), e->ctx);
+			s->finish = false;
+		}
+	}
+	e->dtor = NULL; /* slabs that are given up now outlive the engine */
+}
+
 static void give_up(struct bma__engine *e, struct bma__slab *s)
 {
 	uint32_t carved = atomic_load_explicit(&s->carved, memory_order_relaxed);

@@ -42,17 +42,22 @@ slow:
 	return true;
 }
 
-/* A limbo word is about to change from 0. */
-static void announce(struct bma__engine *e)
+/* A limbo word is about to change from 0. Returns the generation, for retract(). */
+static uint32_t announce(struct bma__engine *e)
 {
+	uint32_t generation = bma__ticket_generation();
+
 	atomic_fetch_add_explicit(&e->limbo_slots, 1, memory_order_seq_cst);
 	bma__need_set(&e->flavor->filling, e->id);
 	bma__defer_tell(e->flavor);
+	return generation;
 }
 
-static void retract(struct bma__engine *e)
+/* It did not, or was taken. In a child of fork words were counted anew, and what was announced before is void. */
+static void retract(struct bma__engine *e, uint32_t generation)
 {
-	atomic_fetch_sub_explicit(&e->limbo_slots, 1, memory_order_release);
+	if (generation == bma__ticket_generation())
+		atomic_fetch_sub_explicit(&e->limbo_slots, 1, memory_order_release);
 }
 
 /* With no slot to use; @spare: an empty magazine in hand, or 0. */
@@ -76,6 +81,7 @@ static void free_ticketed(struct bma__engine *e, void *obj)
 	for (unsigned int tries = 0; open_view(e, &v, tries); tries++) {
 		uint32_t gen = atomic_load_explicit(&v.slot->gen, memory_order_acquire);
 		uintptr_t old = load_word(v.slot);
+		uint32_t announced = 0;
 		bool done;
 
 		if ((old + 8) & e->head.mask) {
@@ -96,7 +102,7 @@ static void free_ticketed(struct bma__engine *e, void *obj)
 		}
 		*(void **)(spare + 8) = obj;
 		if (!old)
-			announce(e);
+			announced = announce(e);
 		done = bma__view_change(&v, &v.slot->limbo, &v.slot->freeze_limbo, gen, old,
 					spare + 8);
 		bma__view_close(&v);
@@ -105,7 +111,7 @@ static void free_ticketed(struct bma__engine *e, void *obj)
 		if (done)
 			return;
 		if (!old)
-			retract(e);
+			retract(e, announced);
 	}
 	free_sealed(e, obj, spare);
 }
@@ -141,7 +147,7 @@ static uint32_t entries;
 static void seal(struct bma__engine *e, uintptr_t word)
 {
 	bma__defer_seal(e, word);
-	retract(e);
+	retract(e, bma__ticket_generation());
 }
 
 static void exchange_all(void)
@@ -257,6 +263,8 @@ int bma__limbo_flush(struct bma__flavor *f)
 
 	bma__lock_take(&bma__drain_lock);
 	bma__need_for_each (&f->filling, e) {
+		if (e->flavor != f)
+			continue;
 		if (atomic_load_explicit(&e->limbo_slots, memory_order_acquire))
 			flush_engine(e, &left);
 		/* Until it is 0 somebody has to look again. */
@@ -265,6 +273,9 @@ int bma__limbo_flush(struct bma__flavor *f)
 	}
 	if (entries)
 		add(&left, run_round());
+	/* The grace-period thread may have gone to rest while bits were taken here. */
+	if (bma__need_any(&f->filling))
+		bma__defer_tell(f);
 	bma__lock_drop(&bma__drain_lock);
 	return left;
 }

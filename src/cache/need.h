@@ -3,7 +3,8 @@
  * Needs: a set of engines that somebody should look at, one bit for each id.
  *
  * Who has a need sets the bit after he has published what it is about; who serves it clears the bit before he
- * looks. So a need that arises meanwhile sets its bit again, and none is lost. A look at a bit that is still
+ * looks. So a need that arises meanwhile sets its bit again, and none is lost. A bit may outlive its need, even
+ * its engine: then the next one of that id is looked at, which may be of another flavour. A look at a bit that is still
  * set comes after a full fence: it means that the server has yet to look.
  */
 #ifndef BMA_CACHE_NEED_H
@@ -30,6 +31,8 @@ static inline void bma__need_set(struct bma__need *n, uint32_t id)
 static inline void bma__need_clear(struct bma__need *n, uint32_t id)
 {
 	atomic_fetch_and_explicit(&n->word[id / 64], ~(1ull << id % 64), memory_order_seq_cst);
+	atomic_thread_fence(
+		memory_order_seq_cst); /* an exchange alone does not order a later load */
 }
 
 static inline bool bma__need_any(const struct bma__need *n)
@@ -44,11 +47,14 @@ static inline bool bma__need_any(const struct bma__need *n)
 /* Clear the bits of the next word at or after *@w that has any, and set *@w to it; 0: there is none. */
 static inline uint64_t bma__need_take(struct bma__need *n, uint32_t *w)
 {
-	for (; *w < BMA__NEED_WORDS; ++*w) {
+	uint64_t bits = 0;
+
+	for (; *w < BMA__NEED_WORDS && !bits; *w += !bits) {
 		if (atomic_load_explicit(&n->word[*w], memory_order_relaxed))
-			return atomic_exchange_explicit(&n->word[*w], 0, memory_order_seq_cst);
+			bits = atomic_exchange_explicit(&n->word[*w], 0, memory_order_seq_cst);
 	}
-	return 0;
+	atomic_thread_fence(memory_order_seq_cst); /* as above */
+	return bits;
 }
 
 /*

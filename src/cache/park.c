@@ -2,6 +2,8 @@
 /* Parking, see park.h. */
 #include "cache.h"
 
+#include <errno.h>
+
 void bma__park(struct bma__engine *e, void *obj, const char *call)
 {
 	struct bma__slab *slab = bma__engine_slab(e, obj, call);
@@ -28,9 +30,9 @@ static uint32_t gather(struct bma__engine *e, void **objs, uint32_t n)
 	return got;
 }
 
-uint32_t bma__park_collect(struct bma__engine *e)
+int bma__park_collect(struct bma__engine *e)
 {
-	uint32_t sealed = 0;
+	int sealed = 0;
 
 	while (bma__park_count(e)) {
 		uintptr_t word = bma__depot_get_empty(e);
@@ -39,7 +41,7 @@ uint32_t bma__park_collect(struct bma__engine *e)
 		if (!word)
 			word = bma__mag_new_sleep(e->class);
 		if (!word)
-			break;
+			return -ENOMEM;
 		n = gather(e, bma__mag_elements(bma__mag_base(e->class, word)), e->capacity);
 		if (!n) {
 			bma__depot_put_empty(e, word);

@@ -26,7 +26,10 @@ static inline uint64_t bma__park_count(struct bma__engine *e)
 	return atomic_load_explicit(&e->parks, memory_order_acquire) - collects;
 }
 
-/* Move parked objects to sealed magazines. May sleep. Returns how many magazines were sealed. */
-uint32_t bma__park_collect(struct bma__engine *e);
+/*
+ * Move parked objects to sealed magazines. May sleep. Returns how many magazines were sealed, or -ENOMEM if one could
+ * not be had.
+ */
+int bma__park_collect(struct bma__engine *e);
 
 #endif /* BMA_CACHE_PARK_H */

@@ -130,8 +130,11 @@ void bma__rcu_before_fork(struct bma__rcu *rcu, void *reader)
 {
 	rcu->reader = reader;
 	rcu->guest = reader && !registered(rcu);
-	if (rcu->guest)
-		rcu->table->register_thread();
+	if (!rcu->guest)
+		return;
+	rcu->table->register_thread();
+	/* QSBR: somebody may wait for a grace period while other handlers of the fork wait for him. */
+	rcu->table->thread_offline();
 }
 
 void bma__rcu_after_fork_parent(struct bma__rcu *rcu)

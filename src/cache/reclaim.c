@@ -58,6 +58,16 @@ static void lock_quiet(struct bma__engine *e, uint64_t patience)
 	}
 }
 
+/* Parked objects are in hand between bitmap and magazine: under a ticket, so that a barrier waits for them. */
+static int collect(struct bma__engine *e)
+{
+	struct bma__ticket ticket = bma__ticket_open(e);
+	int rc = bma__park_collect(e);
+
+	bma__ticket_close(&ticket);
+	return rc;
+}
+
 int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 {
 	struct bma__mag_stack taken = {0};
@@ -66,7 +76,7 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 	bma__engine_begin(e);
 	bma__worker_forget(e);
 	atomic_store_explicit(&e->watched, false, memory_order_relaxed);
-	bma__park_collect(e);
+	collect(e);
 	bma__limbo_flush(e->flavor);
 	lock_quiet(e, patience);
 	for (int tries = 0; tries < FENCE_TRIES; tries++) {
@@ -102,7 +112,7 @@ static bool pending(struct bma__engine *e)
 }
 
 /* What came back from limbo, or from a call that was in progress, is drained in another round. */
-static int reclaim(struct bma__engine *e, uint64_t *live)
+static int reclaim(struct bma__engine *e, uint64_t *live, bool reading)
 {
 	for (;;) {
 		bool waits = pending(e);
@@ -110,26 +120,19 @@ static int reclaim(struct bma__engine *e, uint64_t *live)
 
 		if (rc || !*live || !(waits | pending(e)))
 			return rc;
-		rc = bma__defer_wait(e->flavor);
+		rc = reading ? -EDEADLK : bma__defer_wait(e->flavor);
 		if (rc)
 			return rc;
 		bma__finish_wait(e, false);
 	}
 }
 
-int bma__reclaim_engine(struct bma__engine *e, uint64_t *live)
+static int reclaim_waiting(struct bma__engine *e, uint64_t *live, bool reading)
 {
-	bool online;
 	int rc;
 
-	if (pending(e) || e->dtor) {
-		rc = bma__rcu_begin_wait(&e->flavor->rcu, &online);
-		if (rc)
-			return rc;
-		bma__rcu_end_wait(&e->flavor->rcu, online);
-	}
 	atomic_store_explicit(&e->dying, true, memory_order_seq_cst);
-	rc = reclaim(e, live);
+	rc = reclaim(e, live, reading);
 	if (!rc && !*live && e->dtor) {
 		rc = bma__defer_wait(e->flavor);
 		if (!rc)
@@ -140,23 +143,44 @@ int bma__reclaim_engine(struct bma__engine *e, uint64_t *live)
 	return rc;
 }
 
+int bma__reclaim_engine(struct bma__engine *e, uint64_t *live)
+{
+	const struct bma__rcu *rcu = &e->flavor->rcu;
+	bool online;
+	bool reading = bma__rcu_begin_wait(rcu, &online) != 0;
+	int rc = -EDEADLK;
+
+	/* In a read section a cache may be destroyed of which nothing waits. */
+	if (!reading || !(pending(e) || e->dtor))
+		rc = reclaim_waiting(e, live, reading);
+	bma__rcu_end_wait(rcu, online);
+	return rc;
+}
+
+static int barrier(struct bma__engine *e)
+{
+	int rc = bma__limbo_flush_fully(e->flavor);
+
+	if (!rc && collect(e) < 0)
+		rc = -ENOMEM;
+	if (rc)
+		return rc;
+	/* What had been taken out of slots and bitmaps before is sealed after this. */
+	lock_quiet(e, UINT64_MAX);
+	bma__lock_drop(&bma__drain_lock);
+	rc = bma__defer_wait(e->flavor);
+	if (!rc)
+		bma__finish_wait(e, false);
+	return rc;
+}
+
 int bma__reclaim_barrier(struct bma__engine *e)
 {
 	bool online;
 	int rc = bma__rcu_begin_wait(&e->flavor->rcu, &online);
 
-	if (rc)
-		return rc;
-	rc = bma__limbo_flush_fully(e->flavor);
-	if (!rc) {
-		bma__park_collect(e);
-		/* What had been taken out of slots and bitmaps before is sealed after this. */
-		lock_quiet(e, UINT64_MAX);
-		bma__lock_drop(&bma__drain_lock);
-		rc = bma__defer_wait(e->flavor);
-	}
 	if (!rc)
-		bma__finish_wait(e, false);
+		rc = barrier(e);
 	bma__rcu_end_wait(&e->flavor->rcu, online);
 	return rc;
 }
@@ -170,6 +194,7 @@ void bma__reclaim_unused(struct bma__engine *e)
 		drain_stack(e, &e->depot[node].empty);
 	}
 	bma__lock_drop(&bma__drain_lock);
+	bma__engine_destruct(e);
 	bma__engine_shrink(e, 0);
 }
 

@@ -110,9 +110,11 @@ static void set_watched(struct bma__engine *e, bool watched)
 
 static uint32_t service(struct bma__engine *e)
 {
-	uint32_t moved = bma__park_collect(e) + bma__finish_run(e), drained = 0, above = 0;
+	int collected = bma__park_collect(e);
+	uint32_t moved = bma__finish_run(e), drained = 0, above = 0;
 	bool watched = atomic_load_explicit(&e->watched, memory_order_relaxed);
 
+	moved += collected > 0 ? (uint32_t)collected : 0;
 	adapt(e);
 	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
 		moved += refill_node(e, node);

@@ -82,6 +82,11 @@ void bma__ticket_new_generation(void)
 	generation = (generation + 1) & GENERATION_MASK;
 }
 
+uint32_t bma__ticket_generation(void)
+{
+	return generation;
+}
+
 void bma__ticket_forget(struct bma__slot *slot)
 {
 	for (int phase = 0; phase < 2; phase++) {

@@ -53,6 +53,7 @@ bool bma__ticket_wait(struct bma__engine *e, uint64_t ns);
  * both counts and tells: a fork in a signal handler falls before it or after it.
  */
 void bma__ticket_new_generation(void);
+uint32_t bma__ticket_generation(void);
 void bma__ticket_forget(struct bma__slot *slot);
 
 #endif /* BMA_CACHE_TICKET_H */

@@ -77,6 +77,9 @@ static inline bool bma__view_change(const struct bma__view *v, _Atomic uintptr_t
 	if (!v->guest)
 		return bma__rseq_change(bma__cpu.index, v->plane, v->slot, word, freeze, gen, old,
 					new);
+	/* Ours alone, but a fork in a handler counts anew what it holds. */
+	if (atomic_load_explicit(&v->slot->gen, memory_order_relaxed) != gen)
+		return false;
 	bma__assert(atomic_load_explicit(word, memory_order_relaxed) == old);
 	atomic_store_explicit(word, new, memory_order_relaxed);
 	return true;

@@ -119,6 +119,11 @@ bool bma__worker_runs(void)
 	return bma__thread_running(&thread);
 }
 
+bool bma__worker_is_caller(void)
+{
+	return bma__thread_running(&thread) && pthread_equal(thread.handle, pthread_self());
+}
+
 uint64_t bma__worker_wakes(void)
 {
 	return atomic_load_explicit(&thread.waker.wakes, memory_order_relaxed);

@@ -30,8 +30,9 @@ uint32_t bma__worker_pass_all(void);
 /* Wait until all destructors that are due have run. May sleep. */
 void bma__worker_finish_all(void);
 
-/* Is there a thread? */
+/* Is there a thread? Is it the caller? */
 bool bma__worker_runs(void);
+bool bma__worker_is_caller(void);
 uint64_t bma__worker_wakes(void);
 uint64_t bma__worker_passes(void);
 
