@@ -4,34 +4,37 @@
  *
  * Threads allocate, free what others allocated, move between CPUs, and one of them drains and
  * trims; with the word "storm" each also gets signals from a timer of its own, whose handler
- * allocates and frees on the cache that it interrupted, at times more than a magazine. An object
- * carries a mark that changes by one atomic exchange at each hand-over: an object given out twice
- * shows at once. At the end what is live must be what the test holds, and the cache must be
- * destroyable.
+ * allocates and frees on the cache that it interrupted, at times more than a magazine. Some frees
+ * are deferred, so objects also go through the slots' other word, its flush and a grace period; there
+ * are no readers, torture.c has these. An object carries a mark that changes by one atomic exchange
+ * at each hand-over: an object given out twice shows at once. At the end what is live must be what
+ * the test holds, nothing may be in limbo, each object must stand in one line of the ledger, and the
+ * cache must be destroyable.
  *
- * Words: storm, threads=N, batch=N, size=N.
+ * Words: storm, flush (the one that trims does nothing but wait for barriers, which flush limbo),
+ * threads=N, batch=N, size=N.
  */
 #include <bma/bma.h>
 
+#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <sys/syscall.h>
+#include <stdbool.h>
 
+#include "storm.h"
 #include "test.h"
 
 #define BOXES 20000
 #define HANDLER_OBJS 300
 #define THREADS_MAX 64
-#define TIMER_NS 50000 /* 20 kHz on each thread */
 #define ALIVE 0xa11ce
 #define DEAD 0xdead
 
 static struct bma_cache *cache;
 static _Atomic(void *) box[BOXES];
-static _Atomic long live, signals, nulls;
+static _Atomic long live, signals, nulls, deferred, barriers;
 static _Atomic int stop;
-static int storm, nthreads = 8;
+static int storm, flush, nthreads = 8;
 
 static void *mark(void *p)
 {
@@ -60,10 +63,15 @@ static void unmark(void *p)
 	atomic_fetch_sub(&live, 1);
 }
 
-static void put(void *p)
+static void put(void *p, bool rcu)
 {
 	unmark(p);
-	bma_cache_free(cache, p);
+	if (!rcu) {
+		bma_cache_free(cache, p);
+		return;
+	}
+	atomic_fetch_add_explicit(&deferred, 1, memory_order_relaxed);
+	bma_cache_free_rcu(cache, p);
 }
 
 static void handler(int sig)
@@ -75,21 +83,14 @@ static void handler(int sig)
 	(void)sig;
 	while (have < most && (objs[have] = get(0)))
 		have++;
-	while (have)
-		put(objs[--have]);
+	while (have--)
+		put(objs[have], (n + have) & 1);
 }
 
-static timer_t start_timer(uint64_t *rng)
+static void barrier(void)
 {
-	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1};
-	struct itimerspec its = {{0, TIMER_NS},
-				 {0, TIMER_NS + (long)(test_random(rng) % TIMER_NS)}};
-	timer_t timer;
-
-	ev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
-	CHECK(!timer_create(CLOCK_MONOTONIC, &ev, &timer), "timer");
-	timer_settime(timer, 0, &its, NULL);
-	return timer;
+	CHECK(!bma_rcu_barrier(cache), "barrier");
+	atomic_fetch_add(&barriers, 1);
 }
 
 static void bulk(uint64_t *rng)
@@ -107,27 +108,40 @@ static void bulk(uint64_t *rng)
 static void step(uint64_t *rng, int first)
 {
 	uint64_t r = test_random(rng);
-	void *p = r >> 32 & 1 ? get(r >> 33 & 1 ? BMA_SLEEP : 0) : NULL;
+	void *p;
+
+	if (first && flush) {
+		barrier();
+		return;
+	}
+	p = r >> 32 & 1 ? get(r >> 33 & 1 ? BMA_SLEEP : 0) : NULL;
 
 	p = atomic_exchange(&box[r % BOXES], p);
 	if (p)
-		put(p);
-	if (r >> 40 & 2047)
+		put(p, !(r >> 34 & 3));
+	if (r >> 40 & 1023)
 		return;
-	switch (r >> 51 & 3) {
+	switch (r >> 51 & 7) {
 	case 0:
-		test_pin((unsigned int)(r >> 53 & 7));
+		test_pin((unsigned int)(r >> 54 & 7));
 		break;
 	case 1:
 		bulk(rng);
 		break;
 	case 2:
-		if (first && !(r >> 53 & 7))
+		if (first && !(r >> 54 & 7))
 			bma_trim();
 		break;
-	default:
+	case 3:
 		if (first)
 			bma_poll(0);
+		break;
+	case 4:
+		if (first)
+			barrier();
+		break;
+	default:
+		break;
 	}
 }
 
@@ -138,7 +152,7 @@ static void *thread(void *arg)
 
 	test_pin((unsigned int)(uintptr_t)arg);
 	if (storm)
-		timer = start_timer(&rng);
+		timer = storm_start(&rng);
 	while (!atomic_load_explicit(&stop, memory_order_relaxed))
 		step(&rng, !arg);
 	if (storm)
@@ -151,6 +165,8 @@ static void words(int argc, char **argv, struct bma_cache_attr *a)
 	for (int i = 3; i < argc; i++) {
 		if (!strcmp(argv[i], "storm"))
 			storm = 1;
+		else if (!strcmp(argv[i], "flush"))
+			flush = 1;
 		else if (!strncmp(argv[i], "threads=", 8))
 			nthreads = atoi(argv[i] + 8);
 		else if (!strncmp(argv[i], "batch=", 6))
@@ -163,30 +179,39 @@ static void words(int argc, char **argv, struct bma_cache_attr *a)
 static void check_ledger(void)
 {
 	struct bma_cache_stats s;
+	uint64_t away;
 	long held = 0;
 
 	for (int i = 0; i < BOXES; i++)
 		held += box[i] != NULL;
 	CHECK(held == live, "test holds %ld, counted %ld", held, (long)live);
+	CHECK(!bma_rcu_barrier(cache), "barrier");
+	bma_cache_stats_get(cache, &s, sizeof s);
+	CHECK(!s.limbo && !s.parked, "%llu in limbo, %llu parked after a barrier",
+	      (unsigned long long)s.limbo, (unsigned long long)s.parked);
 	bma_shutdown();
 	bma_cache_stats_get(cache, &s, sizeof s);
+	away = s.cached + s.limbo + s.parked + s.reserved + s.slab_free;
+	CHECK(s.live + away == s.carved, "live %llu, elsewhere %llu, carved %llu",
+	      (unsigned long long)s.live, (unsigned long long)away, (unsigned long long)s.carved);
 	CHECK(s.live == (uint64_t)live, "live %llu, test holds %ld", (unsigned long long)s.live,
 	      (long)live);
 	printf("live %ld carved %llu signals %ld nulls %ld aborts %llu parks %llu exchanges %llu\n",
 	       (long)live, (unsigned long long)s.carved, (long)signals, (long)nulls,
 	       (unsigned long long)s.aborts, (unsigned long long)s.parks,
 	       (unsigned long long)s.depot_exchanges);
+	printf("deferred %ld barriers %ld limbo peak %llu\n", (long)deferred, (long)barriers,
+	       (unsigned long long)s.limbo_peak);
 }
 
 int main(int argc, char **argv)
 {
 	double end = test_args(argc, argv, 4);
 	struct bma_cache_attr a = {.attr_size = sizeof a, .name = "conserve", .size = 64};
-	struct sigaction sa = {.sa_handler = handler, .sa_flags = SA_RESTART};
 	pthread_t t[THREADS_MAX];
 
 	words(argc, argv, &a);
-	sigaction(SIGUSR1, &sa, NULL);
+	storm_handler(handler);
 	cache = bma_cache_create(&a);
 	CHECK(cache, "create");
 	for (uintptr_t i = 0; i < (uintptr_t)nthreads; i++)
@@ -197,9 +222,10 @@ int main(int argc, char **argv)
 	for (int i = 0; i < nthreads; i++)
 		pthread_join(t[i], NULL);
 	check_ledger();
+	CHECK(!live || bma_cache_destroy(cache) == -EBUSY, "objects are live");
 	for (int i = 0; i < BOXES; i++) {
 		if (box[i])
-			put(box[i]);
+			put(box[i], i & 1);
 	}
 	CHECK(!bma_cache_destroy(cache), "objects are missing");
 	return 0;
