@@ -82,8 +82,9 @@ static void count(struct bma__engine *e, uint64_t n)
 		atomic_fetch_add_explicit(&e->limbo_overruns, n, memory_order_relaxed);
 }
 
-void bma__defer_seal(struct bma__engine *e, uintptr_t word)
+void bma__defer_seal(struct bma__engine *e, uintptr_t word, uint32_t plane)
 {
+	*bma__mag_plane(bma__mag_base(e->class, word)) = plane;
 	count(e, bma__mag_count(e->class, word));
 	atomic_fetch_add_explicit(&e->flavor->mags, 1, memory_order_relaxed);
 	bma__stack_push(&e->sealed, e->class, word);
@@ -146,7 +147,8 @@ static void let_go(struct bma__engine *e, uintptr_t word)
 	if (e->flags & BMA_CACHE_DTOR_RECYCLE)
 		bma__stack_push(&e->finish, e->class, word);
 	else
-		bma__depot_add(e, &e->depot[bma__topo_node_now()], word);
+		bma__depot_return(e, &e->depot[bma__topo_node_now()], word,
+				  (uint32_t)*bma__mag_plane(bma__mag_base(e->class, word)));
 }
 
 /*

@@ -24,8 +24,8 @@
 
 extern struct bma__lock bma__purge_lock;
 
-/* A magazine in hand whose objects wait for a grace period. Any context. */
-void bma__defer_seal(struct bma__engine *e, uintptr_t word);
+/* A magazine in hand whose objects wait for a grace period; they were freed in the slot of @plane. Any context. */
+void bma__defer_seal(struct bma__engine *e, uintptr_t word, uint32_t plane);
 /* So many objects of @e do not wait any more, and can be reached. */
 void bma__defer_uncount(struct bma__engine *e, uint64_t n);
 /* Something of @f waits: see that its thread knows. Any context; after it was published. */

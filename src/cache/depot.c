@@ -67,8 +67,8 @@ void bma__depot_recount(struct bma__engine *e, struct bma__depot *d)
 {
 	uint64_t full = 0;
 
-	for (uint32_t i = 0; i < BMA__DEPOT_RING; i++)
-		full += length(e, &d->full[i]);
+	for (uint32_t i = 0; i < BMA__DEPOT_STACKS; i++)
+		full += length(e, bma__depot_stack(d, i));
 	atomic_store_explicit(&d->puts, atomic_load_explicit(&d->gets, memory_order_relaxed) + full,
 			      memory_order_relaxed);
 	atomic_store_explicit(&d->empty_puts,
@@ -77,31 +77,36 @@ void bma__depot_recount(struct bma__engine *e, struct bma__depot *d)
 			      memory_order_relaxed);
 }
 
-/* One round over the ring: a magazine in hand, or 0; @nth: how many had been got before. */
-static uintptr_t take_once(struct bma__engine *e, struct bma__depot *d, uint64_t *nth)
+/*
+ * One round over all stacks: a magazine in hand, or 0; @nth: how many had been got before. First what came back from a
+ * grace period to the slot of @plane, or nothing of that kind if @plane is UINT32_MAX.
+ */
+static uintptr_t take_once(struct bma__engine *e, struct bma__depot *d, uint32_t plane,
+			   uint64_t *nth)
 {
 	uint64_t first = atomic_load_explicit(&d->gets, memory_order_relaxed);
+	uintptr_t word = 0;
 
-	for (uint32_t i = 0; i < BMA__DEPOT_RING; i++) {
-		uintptr_t word = bma__stack_pop(&d->full[(first + i) % BMA__DEPOT_RING], e->class);
-
-		if (!word)
-			continue;
+	if (plane != UINT32_MAX)
+		word = bma__stack_pop(&d->recent[plane % BMA__DEPOT_RECENT].stack, e->class);
+	for (uint32_t i = 0; i < BMA__DEPOT_RING && !word; i++)
+		word = bma__stack_pop(&d->full[(first + i) % BMA__DEPOT_RING], e->class);
+	for (uint32_t i = 0; i < BMA__DEPOT_RECENT && !word; i++)
+		word = bma__stack_pop(&d->recent[i].stack, e->class);
+	if (word)
 		*nth = atomic_fetch_add_explicit(&d->gets, 1, memory_order_relaxed);
-		return word;
-	}
-	return 0;
+	return word;
 }
 
 /* A put behind the back of a round that found nothing makes it look once more. */
-static uintptr_t take(struct bma__engine *e, struct bma__depot *d, uint64_t *nth)
+static uintptr_t take(struct bma__engine *e, struct bma__depot *d, uint32_t plane, uint64_t *nth)
 {
 	uint64_t puts;
 	uintptr_t word;
 
 	do {
 		puts = atomic_load_explicit(&d->puts, memory_order_acquire);
-		word = take_once(e, d, nth);
+		word = take_once(e, d, plane, nth);
 		atomic_thread_fence(
 			memory_order_acquire); /* the scan's loads come before the next */
 	} while (!word && atomic_load_explicit(&d->puts, memory_order_relaxed) != puts);
@@ -121,11 +126,11 @@ static bool looks(uint64_t nth, uint32_t mark)
 	return mark <= LOOK_EVERY || nth % LOOK_EVERY == 0;
 }
 
-static uintptr_t get_from(struct bma__engine *e, struct bma__depot *d)
+static uintptr_t get_from(struct bma__engine *e, struct bma__depot *d, uint32_t plane)
 {
 	uint32_t low = atomic_load_explicit(&e->low_mags, memory_order_relaxed), left;
 	uint64_t nth;
-	uintptr_t word = take(e, d, &nth);
+	uintptr_t word = take(e, d, plane, &nth);
 
 	if (!word)
 		return 0;
@@ -142,10 +147,10 @@ static uintptr_t get_from(struct bma__engine *e, struct bma__depot *d)
 
 uintptr_t bma__depot_get(struct bma__engine *e)
 {
-	uint32_t nodes = bma__topo.nodes, node = bma__topo_node_now();
+	uint32_t nodes = bma__topo.nodes, node = bma__topo_node_now(), plane = bma__plane_home();
 
 	for (uint32_t i = 0; i < nodes; i++) {
-		uintptr_t word = get_from(e, &e->depot[(node + i) % nodes]);
+		uintptr_t word = get_from(e, &e->depot[(node + i) % nodes], plane);
 
 		if (word)
 			return word;
@@ -182,7 +187,7 @@ void bma__depot_watch(struct bma__engine *e)
 uintptr_t bma__depot_remove(struct bma__engine *e, struct bma__depot *d)
 {
 	uint64_t nth;
-	uintptr_t word = take(e, d, &nth);
+	uintptr_t word = take(e, d, UINT32_MAX, &nth);
 
 	if (word)
 		atomic_fetch_add_explicit(&d->ours, 1, memory_order_relaxed);
@@ -192,6 +197,13 @@ uintptr_t bma__depot_remove(struct bma__engine *e, struct bma__depot *d)
 void bma__depot_add(struct bma__engine *e, struct bma__depot *d, uintptr_t word)
 {
 	put(e, d, word);
+	atomic_fetch_add_explicit(&d->ours, 1, memory_order_relaxed);
+}
+
+void bma__depot_return(struct bma__engine *e, struct bma__depot *d, uintptr_t word, uint32_t plane)
+{
+	atomic_fetch_add_explicit(&d->puts, 1, memory_order_relaxed);
+	bma__stack_push(&d->recent[plane % BMA__DEPOT_RECENT].stack, e->class, word);
 	atomic_fetch_add_explicit(&d->ours, 1, memory_order_relaxed);
 }
 

@@ -9,8 +9,12 @@
  * 1000 ago (measured with one line per object between two CPUs). And the lines that putters and getters
  * change are not the same ones.
  *
+ * What comes back from a grace period is another case: it comes from the CPU that freed it, a moment ago, and is best
+ * handed out there again, before the stock is touched. It stands on a few stacks of its own, by the slot that it was
+ * freed in, last in first out; a get looks at that of its own slot first.
+ *
  * Invariant: a magazine that was put can be got, whatever other calls are stopped at: each stack is
- * lock-free, and a get that finds nothing has looked at all of them. puts and gets only say where to begin
+ * lock-free, and a get that finds nothing has looked at all of them, the recent ones included. puts and gets only say where to begin
  * and how many there are; puts - gets is exact when no call is in progress.
  */
 #ifndef BMA_CACHE_DEPOT_H
@@ -21,9 +25,14 @@
 struct bma__engine;
 
 #define BMA__DEPOT_RING 64u
+#define BMA__DEPOT_RECENT 8u
 
 struct bma__depot {
 	struct bma__mag_stack full[BMA__DEPOT_RING] __attribute__((aligned(2 * BMA_CACHELINE)));
+	/* By slot, each on a line of its own. */
+	struct {
+		struct bma__mag_stack stack __attribute__((aligned(BMA_CACHELINE)));
+	} recent[BMA__DEPOT_RECENT];
 	_Atomic uint64_t puts __attribute__((aligned(2 * BMA_CACHELINE)));
 	_Atomic uint64_t gets __attribute__((aligned(2 * BMA_CACHELINE)));
 	_Atomic uint32_t low_seen; /* least depth at a get since the worker looked */
@@ -52,6 +61,16 @@ void bma__depot_recount(struct bma__engine *e, struct bma__depot *d);
 /* The same by the worker, on a given node: wakes nobody, counts as no exchange. */
 uintptr_t bma__depot_remove(struct bma__engine *e, struct bma__depot *d);
 void bma__depot_add(struct bma__engine *e, struct bma__depot *d, uintptr_t word);
+
+/* The same for a magazine that comes back from a grace period, and was sealed in the slot of @plane. */
+void bma__depot_return(struct bma__engine *e, struct bma__depot *d, uintptr_t word, uint32_t plane);
+
+/* The stacks of full magazines, for who looks at all of them: @i from 0 to BMA__DEPOT_STACKS - 1. */
+#define BMA__DEPOT_STACKS (BMA__DEPOT_RING + BMA__DEPOT_RECENT)
+static inline struct bma__mag_stack *bma__depot_stack(struct bma__depot *d, uint32_t i)
+{
+	return i < BMA__DEPOT_RING ? &d->full[i] : &d->recent[i - BMA__DEPOT_RING].stack;
+}
 
 /* Full magazines in @d, empty ones, and exchanges with slots, full and empty, either way. */
 uint32_t bma__depot_depth(const struct bma__depot *d);

@@ -47,7 +47,8 @@ static void finish_magazine(struct bma__engine *e, uintptr_t word)
 
 	for (uint32_t i = 0; i < n; i++)
 		e->dtor(objs[i], e->ctx);
-	bma__depot_add(e, &e->depot[bma__topo_node_now()], word);
+	bma__depot_return(e, &e->depot[bma__topo_node_now()], word,
+			  (uint32_t)*bma__mag_plane(bma__mag_base(e->class, word)));
 	bma__defer_uncount(e, n);
 }
 

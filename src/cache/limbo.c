@@ -70,7 +70,7 @@ static void free_sealed(struct bma__engine *e, void *obj, uintptr_t spare)
 		return;
 	}
 	*(void **)(spare + 8) = obj;
-	bma__defer_seal(e, spare + 8);
+	bma__defer_seal(e, spare + 8, bma__plane_home());
 }
 
 static void free_ticketed(struct bma__engine *e, void *obj)
@@ -107,7 +107,7 @@ static void free_ticketed(struct bma__engine *e, void *obj)
 					spare + 8);
 		bma__view_close(&v);
 		if (done && old)
-			bma__defer_seal(e, old);
+			bma__defer_seal(e, old, v.plane);
 		if (done)
 			return;
 		if (!old)
@@ -139,14 +139,15 @@ void bma__limbo_free(struct bma__engine *e, void *obj)
 static struct {
 	struct bma__engine *e; /* pinned */
 	struct bma__slot *slot;
+	uint32_t plane;
 	uintptr_t word; /* taken and not yet known to be ours */
 	uintptr_t ours;
 } batch[ROUND];
 static uint32_t entries;
 
-static void seal(struct bma__engine *e, uintptr_t word)
+static void seal(struct bma__engine *e, uintptr_t word, uint32_t plane)
 {
-	bma__defer_seal(e, word);
+	bma__defer_seal(e, word, plane);
 	retract(e, bma__ticket_generation());
 }
 
@@ -197,7 +198,7 @@ static int run_round(void)
 
 		atomic_store_explicit(&batch[i].slot->freeze_limbo, 0, memory_order_release);
 		if (batch[i].ours)
-			seal(e, batch[i].ours);
+			seal(e, batch[i].ours, batch[i].plane);
 		bma__engine_end(e);
 		bma__engine_unpin(e);
 	}
@@ -205,20 +206,24 @@ static int run_round(void)
 	return rc ? rc : (int)left;
 }
 
-static void gather_indexed(struct bma__engine *e, struct bma__slot *s)
+static void gather_indexed(struct bma__engine *e, uint32_t plane)
 {
+	struct bma__slot *s = bma__slot_at(e, plane);
+
 	atomic_store_explicit(&s->freeze_limbo, 1, memory_order_seq_cst);
 	bma__engine_begin(e);
 	atomic_fetch_add_explicit(&e->pins, 1, memory_order_relaxed);
 	batch[entries].e = e;
 	batch[entries].slot = s;
+	batch[entries].plane = plane;
 	batch[entries].word = batch[entries].ours = 0;
 	entries++;
 }
 
 /* Returns whether the slot was left alone. */
-static bool flush_guest(struct bma__engine *e, struct bma__slot *s)
+static bool flush_guest(struct bma__engine *e, uint32_t plane)
 {
+	struct bma__slot *s = bma__slot_at(e, plane);
 	uintptr_t nobody = 0, word;
 
 	if (!atomic_compare_exchange_strong_explicit(&s->owner, &nobody, bma__cpu_thread(),
@@ -228,7 +233,7 @@ static bool flush_guest(struct bma__engine *e, struct bma__slot *s)
 	word = atomic_exchange_explicit(&s->limbo, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->owner, 0, memory_order_release);
 	if (word)
-		seal(e, word);
+		seal(e, word, plane);
 	bma__engine_end(e);
 	return false;
 }
@@ -244,14 +249,12 @@ static void flush_engine(struct bma__engine *e, int *left)
 	uint32_t plane;
 
 	bma__plane_for_each (e, plane) {
-		struct bma__slot *s = bma__slot_at(e, plane);
-
-		if (!load_word(s))
+		if (!load_word(bma__slot_at(e, plane)))
 			continue;
 		if (plane >= bma__cpu.slots)
-			add(left, flush_guest(e, s));
+			add(left, flush_guest(e, plane));
 		else
-			gather_indexed(e, s);
+			gather_indexed(e, plane);
 		if (entries == ROUND)
 			add(left, run_round());
 	}

@@ -79,6 +79,12 @@ static inline struct bma__mag_links *bma__mag_links(uintptr_t base)
 	return (struct bma__mag_links *)base;
 }
 
+/* The plane that a sealed magazine comes from, where "next" is on a tape. */
+static inline uintptr_t *bma__mag_plane(uintptr_t base)
+{
+	return (uintptr_t *)(base + 8);
+}
+
 static inline _Atomic uint64_t *bma__mag_link(uint32_t index)
 {
 	return &bma__mag_segments[index / BMA__MAG_POSITIONS].links[index % BMA__MAG_POSITIONS];

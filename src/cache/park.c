@@ -47,7 +47,8 @@ int bma__park_collect(struct bma__engine *e)
 			bma__depot_put_empty(e, word);
 			break;
 		}
-		bma__defer_seal(e, bma__mag_word(bma__mag_base(e->class, word), n));
+		bma__defer_seal(e, bma__mag_word(bma__mag_base(e->class, word), n),
+				bma__plane_home());
 		atomic_fetch_add_explicit(&e->collects, n, memory_order_release);
 		sealed++;
 	}

@@ -89,8 +89,8 @@ static void slots_and_depot(struct bma__engine *e, struct bma_cache_stats *s)
 	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
 		struct bma__depot *d = &e->depot[node];
 
-		for (uint32_t i = 0; i < BMA__DEPOT_RING; i++)
-			s->depot += on_stack(e, &d->full[i]);
+		for (uint32_t i = 0; i < BMA__DEPOT_STACKS; i++)
+			s->depot += on_stack(e, bma__depot_stack(d, i));
 		s->depot_exchanges += bma__depot_exchanges(d);
 	}
 	s->cached += s->depot;
