@@ -23,7 +23,8 @@ struct class
 struct bma__mag_segment bma__mag_segments[BMA__MAG_SEGMENTS];
 struct bma__lock bma__mag_lock = BMA__LOCK_INIT(BMA__RANK_SEGMENT);
 static struct class classes[BMA__MAG_CLASSES];
-static uint32_t nsegments = 1; /* [lock] segment 0 does not exist, so that index 0 means none */
+/* Written under the lock, after the entry. Segment 0 does not exist, so that index 0 means none. */
+static _Atomic uint32_t nsegments = 1;
 static _Atomic uint64_t mapped;
 
 static uint32_t per_segment(uint32_t class)
@@ -65,18 +66,20 @@ static int map_segment(uint32_t class)
 	struct class *c = &classes[class];
 	uint32_t n = atomic_load_explicit(&c->limit, memory_order_relaxed);
 	size_t links = bma__align_up((per_segment(class) + 1) * sizeof(uint64_t), BMA_PAGE);
-	struct bma__mag_segment *s = &bma__mag_segments[nsegments];
+	uint32_t number = atomic_load_explicit(&nsegments, memory_order_relaxed);
+	struct bma__mag_segment *s = &bma__mag_segments[number];
 	char *p;
 
-	if (nsegments == BMA__MAG_SEGMENTS)
+	if (number == BMA__MAG_SEGMENTS)
 		return -ENOMEM;
 	p = bma__os_map_aligned(BMA__MAG_SEGMENT_SIZE + links, BMA__MAG_SEGMENT_SIZE);
 	if (!p)
 		return -ENOMEM;
-	*(uint32_t *)p = nsegments;
+	*(uint32_t *)p = number;
 	s->base = (uintptr_t)p;
 	s->links = (_Atomic uint64_t *)(p + BMA__MAG_SEGMENT_SIZE);
-	c->segments[n / per_segment(class)] = (uint16_t)nsegments++;
+	c->segments[n / per_segment(class)] = (uint16_t)number;
+	atomic_store_explicit(&nsegments, number + 1, memory_order_release);
 	atomic_fetch_add_explicit(&mapped, BMA__MAG_SEGMENT_SIZE + links, memory_order_relaxed);
 	atomic_store_explicit(&c->limit, n + per_segment(class), memory_order_release);
 	return 0;
@@ -121,6 +124,28 @@ void bma__mag_unpromise(uint32_t class, uint32_t n)
 	bma__lock_take(&bma__mag_lock);
 	classes[class].promised -= n;
 	bma__lock_drop(&bma__mag_lock);
+}
+
+bool bma__mag_is_base(uint32_t class, uintptr_t base)
+{
+	uintptr_t segment = base & ~(BMA__MAG_SEGMENT_SIZE - 1);
+	uint32_t n = atomic_load_explicit(&nsegments, memory_order_acquire);
+
+	if (base == segment || base & (bma__mag_size(class) - 1))
+		return false;
+	for (uint32_t i = 1; i < n; i++) {
+		if (bma__mag_segments[i].base == segment)
+			return true;
+	}
+	return false;
+}
+
+bool bma__mag_is_index(uint32_t class, uint32_t index)
+{
+	uint32_t segment = index / BMA__MAG_POSITIONS, position = index % BMA__MAG_POSITIONS;
+
+	return segment && segment < atomic_load_explicit(&nsegments, memory_order_acquire) &&
+	       position && position <= per_segment(class);
 }
 
 static uint32_t pages_of_segment(void)

@@ -106,6 +106,13 @@ static inline uint32_t bma__mag_index(uint32_t class, uintptr_t word)
 }
 
 /*
+ * For who looks at magazines that others move meanwhile: what was read as a neighbour on a tape may be a link on a
+ * stack, and the other way round. Is that the address, or the index, of a magazine? Then it may be read.
+ */
+bool bma__mag_is_base(uint32_t class, uintptr_t base);
+bool bma__mag_is_index(uint32_t class, uint32_t index);
+
+/*
  * An empty magazine, or 0 if none is idle and none is mapped ahead. Any context, lock-free.
  */
 uintptr_t bma__mag_new(uint32_t class);

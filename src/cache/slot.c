@@ -395,7 +395,8 @@ uint64_t bma__slot_count(const struct bma__engine *e, uint32_t plane)
 	uint32_t most = limit_of(e, bma__slot_at(e, plane));
 
 	base = word ? load_link(&bma__mag_links(bma__mag_base(e->class, word))->prev) : 0;
-	for (; base && most--; base = load_link(&bma__mag_links(base)->prev))
+	for (; most-- && bma__mag_is_base(e->class, base);
+	     base = load_link(&bma__mag_links(base)->prev))
 		n += e->capacity;
 	return n;
 }

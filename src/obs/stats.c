@@ -70,7 +70,8 @@ static uint64_t on_stack(const struct bma__engine *e, const struct bma__mag_stac
 	uint32_t index = (uint32_t)atomic_load_explicit(&stack->head, memory_order_acquire);
 	uint64_t n = 0;
 
-	for (uint32_t most = STACK_MOST; index && most--; index = bma__stack_next(e->class, index))
+	for (uint32_t most = STACK_MOST; most-- && bma__mag_is_index(e->class, index);
+	     index = bma__stack_next(e->class, index))
 		n += bma__mag_count(e->class, bma__stack_word(e->class, index));
 	return n;
 }

@@ -108,6 +108,7 @@ static void bulk(uint64_t *rng)
 static void step(uint64_t *rng, int first)
 {
 	uint64_t r = test_random(rng);
+	struct bma_cache_stats s;
 	void *p;
 
 	if (first && flush) {
@@ -135,6 +136,9 @@ static void step(uint64_t *rng, int first)
 	case 3:
 		if (first)
 			bma_poll(0);
+		break;
+	case 5: /* what it reads others are moving */
+		bma_cache_stats_get(cache, &s, sizeof s);
 		break;
 	case 4:
 		if (first)
