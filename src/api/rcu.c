@@ -4,13 +4,28 @@
 
 #include <errno.h>
 
-void bma__cache_free_rcu_slow(struct bma_cache *cache, void *obj)
+static void free_slow(struct bma_cache *cache, void *obj, bool heedless)
 {
 	bma__rseq_clear();
 	if (bma__unlikely(bma__engine_checked(cache->engine)))
-		bma__checked_free_rcu(cache->engine, obj);
+		bma__checked_free_rcu(cache->engine, obj, heedless);
 	else
-		bma__limbo_free(cache->engine, obj);
+		bma__limbo_free(cache->engine, obj, heedless);
+}
+
+void bma__cache_free_rcu_slow(struct bma_cache *cache, void *obj)
+{
+	free_slow(cache, obj, true);
+}
+
+static void free_heeding(struct bma_cache *cache, void *obj)
+{
+#if BMA__RSEQ_BUILT
+	BMA__PUSH(cache, BMA__SLOT_LIMBO, obj, slow);
+	return;
+slow:
+#endif
+	free_slow(cache, obj, false);
 }
 
 __attribute__((aligned(BMA_CACHELINE))) void bma_cache_free_rcu(struct bma_cache *cache, void *obj)
@@ -50,16 +65,19 @@ static int throttle(struct bma__engine *e)
 
 int bma_cache_free_rcu_flags(struct bma_cache *cache, void *obj, unsigned int flags)
 {
-	int rc = 0;
+	int rc;
 
 	if (flags & ~BMA_SLEEP)
 		return -EINVAL;
 	if (!obj)
 		return 0;
-	if (flags & BMA_SLEEP)
-		rc = throttle(cache->engine);
-	if (!rc)
+	if (!(flags & BMA_SLEEP)) {
 		bma_cache_free_rcu(cache, obj);
+		return 0;
+	}
+	rc = throttle(cache->engine);
+	if (!rc)
+		free_heeding(cache, obj);
 	return rc;
 }
 

@@ -7,8 +7,11 @@
 /* One grace period for all that waits or fills, and what follows it. */
 static int wait_all(const struct bma__flavor_wait *w)
 {
+	struct bma__engine *e = NULL;
 	int rc;
 
+	while ((e = bma__engine_next(e)))
+		bma__reclaim_parked(e);
 	bma__flavor_for_each (f)
 		bma__limbo_flush(f);
 	if (bma__flavor_pending())

@@ -32,13 +32,13 @@ void bma__checked_free(struct bma__engine *e, void *obj)
 {
 	check(e, obj, false, "bma_cache_free");
 	if (e->flags & BMA_CACHE_DTOR_RECYCLE)
-		bma__limbo_free(e, obj);
+		bma__limbo_free(e, obj, true);
 	else
 		bma__slot_free(e, obj);
 }
 
-void bma__checked_free_rcu(struct bma__engine *e, void *obj)
+void bma__checked_free_rcu(struct bma__engine *e, void *obj, bool heedless)
 {
 	check(e, obj, true, "bma_cache_free_rcu");
-	bma__limbo_free(e, obj);
+	bma__limbo_free(e, obj, heedless);
 }

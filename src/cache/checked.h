@@ -15,7 +15,8 @@
 /* The calls. Any context. */
 void *bma__checked_alloc(struct bma__engine *e);
 void bma__checked_free(struct bma__engine *e, void *obj);
-void bma__checked_free_rcu(struct bma__engine *e, void *obj);
+void bma__checked_free_rcu(struct bma__engine *e, void *obj,
+			   bool heedless); /* as bma__limbo_free() */
 /* The user gets @obj, which is not NULL, by another way. */
 void bma__checked_taken(struct bma__engine *e, void *obj);
 

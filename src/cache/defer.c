@@ -65,7 +65,7 @@ void bma__defer_tell(struct bma__flavor *f)
 		bma__waker_ask(&f->thread.waker);
 }
 
-static void count(struct bma__engine *e, uint64_t n)
+static void count(struct bma__engine *e, uint64_t n, bool heedless)
 {
 	struct bma__flavor *f = e->flavor;
 	uint64_t limbo = atomic_fetch_add_explicit(&e->limbo, n, memory_order_relaxed) + n;
@@ -78,14 +78,15 @@ static void count(struct bma__engine *e, uint64_t n)
 	atomic_fetch_add_explicit(&f->collecting, bytes, memory_order_relaxed);
 	if (limbo > most / 2)
 		atomic_store_explicit(&f->urgent, true, memory_order_relaxed);
-	if (limbo > most)
-		atomic_fetch_add_explicit(&e->limbo_overruns, n, memory_order_relaxed);
+	if (heedless && limbo > most)
+		atomic_fetch_add_explicit(&e->limbo_overruns, limbo - most < n ? limbo - most : n,
+					  memory_order_relaxed);
 }
 
-void bma__defer_seal(struct bma__engine *e, uintptr_t word, uint32_t plane)
+void bma__defer_seal(struct bma__engine *e, uintptr_t word, uint32_t plane, bool heedless)
 {
 	*bma__mag_plane(bma__mag_base(e->class, word)) = plane;
-	count(e, bma__mag_count(e->class, word));
+	count(e, bma__mag_count(e->class, word), heedless);
 	atomic_fetch_add_explicit(&e->flavor->mags, 1, memory_order_relaxed);
 	bma__stack_push(&e->sealed, e->class, word);
 	bma__need_set(&e->flavor->sealed, e->id);

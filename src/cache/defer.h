@@ -24,8 +24,11 @@
 
 extern struct bma__lock bma__purge_lock;
 
-/* A magazine in hand whose objects wait for a grace period; they were freed in the slot of @plane. Any context. */
-void bma__defer_seal(struct bma__engine *e, uintptr_t word, uint32_t plane);
+/*
+ * A magazine in hand whose objects wait for a grace period; they were freed in the slot of @plane. @heedless: by a call
+ * that does not wait at the limit. Any context.
+ */
+void bma__defer_seal(struct bma__engine *e, uintptr_t word, uint32_t plane, bool heedless);
 /* So many objects of @e do not wait any more, and can be reached. */
 void bma__defer_uncount(struct bma__engine *e, uint64_t n);
 /* Something of @f waits: see that its thread knows. Any context; after it was published. */

@@ -77,22 +77,37 @@ void bma__depot_recount(struct bma__engine *e, struct bma__depot *d)
 			      memory_order_relaxed);
 }
 
-/*
- * One round over all stacks: a magazine in hand, or 0; @nth: how many had been got before. First what came back from a
- * grace period to the slot of @plane, or nothing of that kind if @plane is UINT32_MAX.
- */
-static uintptr_t take_once(struct bma__engine *e, struct bma__depot *d, uint32_t plane,
-			   uint64_t *nth)
+/* From what came back from grace periods: to the slot of @plane first. */
+static uintptr_t take_recent(struct bma__engine *e, struct bma__depot *d, uint32_t plane)
+{
+	uintptr_t word = 0;
+
+	for (uint32_t i = 0; i < BMA__DEPOT_RECENT && !word; i++)
+		word = bma__stack_pop(&d->recent[(plane + i) % BMA__DEPOT_RECENT].stack, e->class);
+	return word;
+}
+
+static uintptr_t take_stock(struct bma__engine *e, struct bma__depot *d)
 {
 	uint64_t first = atomic_load_explicit(&d->gets, memory_order_relaxed);
 	uintptr_t word = 0;
 
-	if (plane != UINT32_MAX)
-		word = bma__stack_pop(&d->recent[plane % BMA__DEPOT_RECENT].stack, e->class);
 	for (uint32_t i = 0; i < BMA__DEPOT_RING && !word; i++)
 		word = bma__stack_pop(&d->full[(first + i) % BMA__DEPOT_RING], e->class);
-	for (uint32_t i = 0; i < BMA__DEPOT_RECENT && !word; i++)
-		word = bma__stack_pop(&d->recent[i].stack, e->class);
+	return word;
+}
+
+/*
+ * One round over all stacks: a magazine in hand, or 0; @nth: how many had been got before. @plane: for which slot, or
+ * UINT32_MAX for none, who has the oldest.
+ */
+static uintptr_t take_once(struct bma__engine *e, struct bma__depot *d, uint32_t plane,
+			   uint64_t *nth)
+{
+	uintptr_t word = plane == UINT32_MAX ? take_stock(e, d) : take_recent(e, d, plane);
+
+	if (!word)
+		word = plane == UINT32_MAX ? take_recent(e, d, 0) : take_stock(e, d);
 	if (word)
 		*nth = atomic_fetch_add_explicit(&d->gets, 1, memory_order_relaxed);
 	return word;

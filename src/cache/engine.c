@@ -145,7 +145,7 @@ static uint64_t limbo_max(struct bma__engine *e)
 	uint64_t least = LIMBO_MAX / e->geo.stride, away;
 
 	if (e->attr_limbo_max)
-		return (e->attr_limbo_max + e->geo.stride - 1) / e->geo.stride;
+		return e->attr_limbo_max / e->geo.stride + !!(e->attr_limbo_max % e->geo.stride);
 	bma__lock_take(&e->lock);
 	away = e->objs_carved - e->objs_home;
 	bma__lock_drop(&e->lock);

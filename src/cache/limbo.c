@@ -61,7 +61,7 @@ static void retract(struct bma__engine *e, uint32_t generation)
 }
 
 /* With no slot to use; @spare: an empty magazine in hand, or 0. */
-static void free_sealed(struct bma__engine *e, void *obj, uintptr_t spare)
+static void free_sealed(struct bma__engine *e, void *obj, uintptr_t spare, bool heedless)
 {
 	if (!spare)
 		spare = bma__depot_get_empty(e);
@@ -70,10 +70,10 @@ static void free_sealed(struct bma__engine *e, void *obj, uintptr_t spare)
 		return;
 	}
 	*(void **)(spare + 8) = obj;
-	bma__defer_seal(e, spare + 8, bma__plane_home());
+	bma__defer_seal(e, spare + 8, bma__plane_home(), heedless);
 }
 
-static void free_ticketed(struct bma__engine *e, void *obj)
+static void free_ticketed(struct bma__engine *e, void *obj, bool heedless)
 {
 	uintptr_t spare = 0; /* empty magazine in hand */
 	struct bma__view v;
@@ -107,16 +107,16 @@ static void free_ticketed(struct bma__engine *e, void *obj)
 					spare + 8);
 		bma__view_close(&v);
 		if (done && old)
-			bma__defer_seal(e, old, v.plane);
+			bma__defer_seal(e, old, v.plane, heedless);
 		if (done)
 			return;
 		if (!old)
 			retract(e, announced);
 	}
-	free_sealed(e, obj, spare);
+	free_sealed(e, obj, spare, heedless);
 }
 
-void bma__limbo_free(struct bma__engine *e, void *obj)
+void bma__limbo_free(struct bma__engine *e, void *obj, bool heedless)
 {
 	struct bma__ticket ticket;
 	struct bma__view v;
@@ -131,7 +131,7 @@ void bma__limbo_free(struct bma__engine *e, void *obj)
 	/* Once in a magazine's worth of frees there is time to look at what is given back. */
 	bma__engine_slab(e, obj, "bma_cache_free_rcu");
 	ticket = bma__ticket_open(e);
-	free_ticketed(e, obj);
+	free_ticketed(e, obj, heedless);
 	bma__ticket_close(&ticket);
 }
 
@@ -142,12 +142,13 @@ static struct {
 	uint32_t plane;
 	uintptr_t word; /* taken and not yet known to be ours */
 	uintptr_t ours;
+	bool missed; /* a hot call stored in between */
 } batch[ROUND];
 static uint32_t entries;
 
 static void seal(struct bma__engine *e, uintptr_t word, uint32_t plane)
 {
-	bma__defer_seal(e, word, plane);
+	bma__defer_seal(e, word, plane, false);
 	retract(e, bma__ticket_generation());
 }
 
@@ -177,16 +178,17 @@ static uint32_t look_again(int rc)
 		else if (!load_word(batch[i].slot))
 			batch[i].ours = batch[i].word;
 		batch[i].word = 0;
-		left += !batch[i].ours;
+		batch[i].missed = !batch[i].ours;
+		left += batch[i].missed;
 	}
 	return left;
 }
 
-/* Flush the slots that were gathered. */
-static int run_round(void)
+/* Flush the slots that were gathered. Returns how many were left alone, of @only if that is not NULL. */
+static int run_round(const struct bma__engine *only)
 {
 	int rc = bma__cpu_fence();
-	uint32_t left = entries;
+	uint32_t left = entries, counted = 0;
 
 	for (int tries = 0; !rc && left && tries < TRIES; tries++) {
 		exchange_all();
@@ -197,13 +199,14 @@ static int run_round(void)
 		struct bma__engine *e = batch[i].e;
 
 		atomic_store_explicit(&batch[i].slot->freeze_limbo, 0, memory_order_release);
+		counted += !batch[i].ours && batch[i].missed && (!only || only == e);
 		if (batch[i].ours)
 			seal(e, batch[i].ours, batch[i].plane);
 		bma__engine_end(e);
 		bma__engine_unpin(e);
 	}
 	entries = 0;
-	return rc ? rc : (int)left;
+	return rc ? rc : (int)counted;
 }
 
 static void gather_indexed(struct bma__engine *e, uint32_t plane)
@@ -217,6 +220,7 @@ static void gather_indexed(struct bma__engine *e, uint32_t plane)
 	batch[entries].slot = s;
 	batch[entries].plane = plane;
 	batch[entries].word = batch[entries].ours = 0;
+	batch[entries].missed = false;
 	entries++;
 }
 
@@ -244,7 +248,7 @@ static void add(int *sum, int more)
 		*sum = more < 0 ? more : *sum + more;
 }
 
-static void flush_engine(struct bma__engine *e, int *left)
+static void flush_engine(struct bma__engine *e, const struct bma__engine *only, int *left)
 {
 	uint32_t plane;
 
@@ -252,15 +256,15 @@ static void flush_engine(struct bma__engine *e, int *left)
 		if (!load_word(bma__slot_at(e, plane)))
 			continue;
 		if (plane >= bma__cpu.slots)
-			add(left, flush_guest(e, plane));
+			add(left, flush_guest(e, plane) && (!only || only == e));
 		else
 			gather_indexed(e, plane);
 		if (entries == ROUND)
-			add(left, run_round());
+			add(left, run_round(only));
 	}
 }
 
-int bma__limbo_flush(struct bma__flavor *f)
+static int flush(struct bma__flavor *f, const struct bma__engine *only)
 {
 	int left = 0;
 
@@ -269,13 +273,13 @@ int bma__limbo_flush(struct bma__flavor *f)
 		if (e->flavor != f)
 			continue;
 		if (atomic_load_explicit(&e->limbo_slots, memory_order_acquire))
-			flush_engine(e, &left);
+			flush_engine(e, only, &left);
 		/* Until it is 0 somebody has to look again. */
 		if (atomic_load_explicit(&e->limbo_slots, memory_order_acquire))
 			bma__need_set(&f->filling, e->id);
 	}
 	if (entries)
-		add(&left, run_round());
+		add(&left, run_round(only));
 	/* The grace-period thread may have gone to rest while bits were taken here. */
 	if (bma__need_any(&f->filling))
 		bma__defer_tell(f);
@@ -283,11 +287,16 @@ int bma__limbo_flush(struct bma__flavor *f)
 	return left;
 }
 
-int bma__limbo_flush_fully(struct bma__flavor *f)
+int bma__limbo_flush(struct bma__flavor *f)
+{
+	return flush(f, NULL);
+}
+
+int bma__limbo_flush_fully(struct bma__engine *e)
 {
 	int left;
 
-	while ((left = bma__limbo_flush(f)) > 0)
+	while ((left = flush(e->flavor, e)) > 0)
 		bma__os_sleep(NAP);
 	return left;
 }

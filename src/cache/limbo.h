@@ -23,15 +23,15 @@
 
 #include "flavor.h"
 
-/* Free an object after a grace period: the slow half. Any context. */
-void bma__limbo_free(struct bma__engine *e, void *obj);
+/* Free an object after a grace period: the slow half; @heedless: of a call that does not wait at the limit. Any context. */
+void bma__limbo_free(struct bma__engine *e, void *obj, bool heedless);
 /*
  * Seal what fills in the slots of all engines of @f. May sleep. Returns how many slots were left alone because
  * somebody is just working on them, or a negative errno if a fence failed.
  */
 int bma__limbo_flush(struct bma__flavor *f);
-/* The same until none was left alone. Returns 0 or a negative errno. */
-int bma__limbo_flush_fully(struct bma__flavor *f);
+/* The same until none of @e was left alone. Returns 0 or a negative errno. */
+int bma__limbo_flush_fully(struct bma__engine *e);
 /* Objects in limbo words: a snapshot. */
 uint64_t bma__limbo_count(const struct bma__engine *e);
 /* Is what waits at its limit? */

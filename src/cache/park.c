@@ -48,7 +48,7 @@ int bma__park_collect(struct bma__engine *e)
 			break;
 		}
 		bma__defer_seal(e, bma__mag_word(bma__mag_base(e->class, word), n),
-				bma__plane_home());
+				bma__plane_home(), false);
 		atomic_fetch_add_explicit(&e->collects, n, memory_order_release);
 		sealed++;
 	}

@@ -58,8 +58,7 @@ static void lock_quiet(struct bma__engine *e, uint64_t patience)
 	}
 }
 
-/* Parked objects are in hand between bitmap and magazine: under a ticket, so that a barrier waits for them. */
-static int collect(struct bma__engine *e)
+int bma__reclaim_parked(struct bma__engine *e)
 {
 	struct bma__ticket ticket = bma__ticket_open(e);
 	int rc = bma__park_collect(e);
@@ -76,7 +75,7 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 	bma__engine_begin(e);
 	bma__worker_forget(e);
 	atomic_store_explicit(&e->watched, false, memory_order_relaxed);
-	collect(e);
+	bma__reclaim_parked(e);
 	bma__limbo_flush(e->flavor);
 	lock_quiet(e, patience);
 	for (int tries = 0; tries < FENCE_TRIES; tries++) {
@@ -159,9 +158,9 @@ int bma__reclaim_engine(struct bma__engine *e, uint64_t *live)
 
 static int barrier(struct bma__engine *e)
 {
-	int rc = bma__limbo_flush_fully(e->flavor);
+	int rc = bma__limbo_flush_fully(e);
 
-	if (!rc && collect(e) < 0)
+	if (!rc && bma__reclaim_parked(e) < 0)
 		rc = -ENOMEM;
 	if (rc)
 		return rc;

@@ -21,6 +21,12 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 int bma__reclaim_engine(struct bma__engine *e, uint64_t *live);
 
 /*
+ * Seal what is parked, under a ticket: between bitmap and magazine objects are in hand, and a barrier waits for them.
+ * Returns as bma__park_collect().
+ */
+int bma__reclaim_parked(struct bma__engine *e);
+
+/*
  * Wait until what was freed after a grace period before this call can be reused. Returns 0, -EDEADLK in a read
  * section, -ETIMEDOUT where no grace period can end, or what a refused fence said.
  */

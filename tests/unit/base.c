@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 Test(env, words_are_applied)
 {
@@ -22,6 +23,59 @@ Test(env, an_unknown_word_leaves_the_rest)
 	cr_assert(!bma__env.verbose);
 	cr_assert(!bma__env.worker);
 	cr_assert(!bma__env.thp);
+}
+
+Test(env, the_flush_time_has_limits)
+{
+	static const char *const bad[] = {
+		"gp_flush_ms",	    "gp_flush_ms:",   "gp_flush_ms:0",
+		"gp_flush_ms:1001", "gp_flush_ms:-1", "gp_flush_ms:+1",
+		"gp_flush_ms:5ms",  "gp_flush_ms: 5", "gp_flush_ms:1.5",
+		"gp_flush_ms:0x5",  "gp_flush_ms:on", "gp_flush_ms:18446744073709551621",
+		"gp_flush_m:5",	    "xgp_flush_ms:5"};
+
+	bma__env_parse(NULL);
+	cr_assert_eq(bma__env.flush_ns, 10000000);
+	bma__env_parse("gp_flush_ms:1");
+	cr_assert_eq(bma__env.flush_ns, 1000000);
+	bma__env_parse("verbose,gp_flush_ms:1000,worker:off");
+	cr_assert_eq(bma__env.flush_ns, 1000000000);
+	cr_assert(bma__env.verbose);
+	cr_assert(!bma__env.worker);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		bma__env_parse(bad[i]);
+		cr_assert_eq(bma__env.flush_ns, 10000000, "%s", bad[i]);
+	}
+}
+
+/* What @conf makes it print. */
+static void complaint(const char *conf, char *text, size_t size)
+{
+	int fd[2], saved = dup(STDERR_FILENO);
+	ssize_t got;
+
+	cr_assert_eq(pipe(fd), 0);
+	dup2(fd[1], STDERR_FILENO);
+	bma__env_parse(conf);
+	dup2(saved, STDERR_FILENO);
+	close(fd[1]);
+	close(saved);
+	got = read(fd[0], text, size - 1);
+	close(fd[0]);
+	text[got > 0 ? got : 0] = 0;
+}
+
+Test(env, a_bad_flush_time_is_named_and_ignored)
+{
+	char text[256];
+
+	complaint("gp_flush_ms:5", text, sizeof text);
+	cr_assert_str_eq(text, "");
+	cr_assert_eq(bma__env.flush_ns, 5000000);
+	complaint("gp_flush_ms:1001,worker:off", text, sizeof text);
+	cr_assert_str_eq(text, "bma: BMA_CONF: \"gp_flush_ms:1001\" is not known, ignored\n");
+	cr_assert_eq(bma__env.flush_ns, 10000000);
+	cr_assert(!bma__env.worker);
 }
 
 Test(env, nothing_means_defaults)

@@ -47,6 +47,14 @@ static struct bma_cache_stats stats(struct bma_cache *c)
 		cr_assert_eq(errno, error, #change);                                               \
 	} while (0)
 
+static int constructed;
+
+static void construct(void *obj, void *ctx)
+{
+	constructed++;
+	*(void **)obj = ctx;
+}
+
 Test(cache, bad_attributes_are_refused)
 {
 	errno = 0;
@@ -58,6 +66,9 @@ Test(cache, bad_attributes_are_refused)
 	REFUSED(EINVAL, a.align = 3);
 	REFUSED(EINVAL, a.align = 2 * BMA_CACHE_ALIGN_MAX);
 	REFUSED(EINVAL, a.flags = (uint64_t)1 << 63);
+	REFUSED(EINVAL, a.flags = BMA_CACHE_DEBUG << 1);
+	REFUSED(EINVAL, a.flags = BMA_CACHE_DTOR_RECYCLE);
+	REFUSED(EINVAL, (a.flags = BMA_CACHE_DTOR_RECYCLE, a.ctor = construct));
 	REFUSED(EINVAL, (a.batch = 64, a.high = 63));
 	REFUSED(EINVAL, (a.reserve = 10, a.low = 11));
 	REFUSED(EINVAL, a.reserve = SIZE_MAX);
@@ -66,7 +77,7 @@ Test(cache, bad_attributes_are_refused)
 	REFUSED(E2BIG, a.attr_size = sizeof a + 1);
 }
 
-Test(cache, the_field_is_named_on_request)
+static void refused_with(size_t align, uint64_t flags, const char *field)
 {
 	int fd[2];
 	char text[256] = "";
@@ -79,14 +90,48 @@ Test(cache, the_field_is_named_on_request)
 
 		setenv("BMA_CONF", "verbose", 1);
 		dup2(fd[1], STDERR_FILENO);
-		a.align = 3;
+		a.align = align;
+		a.flags = flags;
 		bma_cache_create(&a);
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
 	cr_assert_gt(read(fd[0], text, sizeof text - 1), 0);
-	cr_assert_not_null(strstr(text, "align"), "%s", text);
+	cr_assert_not_null(strstr(text, field), "%s", text);
 	cr_assert_eq(strchr(text, '\n'), text + strlen(text) - 1, "one line");
+	close(fd[0]);
+	close(fd[1]);
+}
+
+Test(cache, the_field_is_named_on_request)
+{
+	refused_with(3, 0, "align");
+	refused_with(0, BMA_CACHE_DTOR_RECYCLE, "BMA_CACHE_DTOR_RECYCLE without dtor");
+}
+
+/* The least limit is one object; it is kept by waiting. */
+Test(cache, a_limit_is_rounded_up_to_objects)
+{
+	struct bma_cache_attr a = attr(64);
+	struct bma_cache *c;
+
+	setenv("BMA_CONF", "worker:off", 1);
+	a.limbo_max = 1;
+	c = bma_cache_create(&a);
+	cr_assert_eq(stats(c).limbo_max, 1);
+	for (int i = 0; i < 1000; i++)
+		cr_assert_eq(
+			bma_cache_free_rcu_flags(c, bma_cache_alloc_flags(c, BMA_SLEEP), BMA_SLEEP),
+			0);
+	cr_assert_eq(bma_cache_destroy(c), 0);
+	a.limbo_max = 64 * 3 + 1;
+	c = bma_cache_create(&a);
+	cr_assert_eq(stats(c).limbo_max, 4);
+	cr_assert_eq(bma_cache_destroy(c), 0);
+	a.limbo_max = SIZE_MAX;
+	c = bma_cache_create(&a);
+	cr_assert_geq(stats(c).limbo_max, SIZE_MAX / 64);
+	cr_assert_eq(bma_cache_destroy(c), 0);
 }
 
 Test(cache, sizes_and_alignments)
@@ -152,14 +197,6 @@ Test(cache, zero_means_zero)
 	p = bma_cache_alloc_flags(c, BMA_ZERO);
 	for (int i = 0; i < 100; i++)
 		cr_assert_eq(p[i], 0);
-}
-
-static int constructed;
-
-static void construct(void *obj, void *ctx)
-{
-	constructed++;
-	*(void **)obj = ctx;
 }
 
 Test(cache, the_constructor_runs_once_an_object)

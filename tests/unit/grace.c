@@ -34,7 +34,7 @@ static uint64_t seal_one(struct bma__engine *e)
 	uintptr_t word = bma__refill_magazine(e, 0);
 
 	cr_assert_neq(word, 0);
-	bma__defer_seal(e, word, 0);
+	bma__defer_seal(e, word, 0, true);
 	return bma__mag_count(e->class, word);
 }
 

@@ -43,6 +43,7 @@ Test(stats, say_the_mode_and_why)
 	cr_assert_gt(strlen(s.mode_reason), 0);
 	cr_assert_eq(s.caches, 1);
 	cr_assert_geq(s.nodes, 1);
+	cr_assert_eq(s.grace_periods_frozen, 0);
 	cr_assert_eq(bma_version(), BMA_VERSION);
 }
 
@@ -52,6 +53,9 @@ Test(stats, the_name_is_cut_and_ended)
 
 	bma_cache_stats_get(create(64), &s, sizeof s);
 	cr_assert_eq(strlen(s.name), 31);
+	cr_assert_str_eq(s.rcu, "memb");
+	cr_assert_eq(s.limbo_peak, 0);
+	cr_assert_eq(s.limbo_overruns, 0);
 	cr_assert_eq(bma_cache_stats_get(NULL, &s, sizeof s), -EINVAL);
 }
 
