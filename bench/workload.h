@@ -19,6 +19,12 @@ void latency_register(void);
 /* Of BMA only. */
 void burst_register(void);
 void exchanges_register(void);
+/* Of the methods to defer frees. */
+void rcu_call_register(void);
+void rcu_churn_register(void);
+void rcu_throttled_register(void);
+void htab_locked_register(void);
+void htab_lfht_register(void);
 
 /** BENCH_ARRAY_SIZE - Elements of an array. */
 #define BENCH_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

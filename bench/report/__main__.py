@@ -10,11 +10,11 @@ import sys
 import machine
 import table
 import write
-from plan import PEERS
+from plan import ALL_PEERS
 from runner import read_manifest
 from session import Session
 
-QUICK = {"rounds": 9, "seconds": 0.006, "budget": 140, "timeout": 60}
+QUICK = {"rounds": 9, "seconds": 0.006, "budget": 210, "timeout": 60}
 FULL = {"rounds": 25, "seconds": 0.03, "budget": None, "timeout": 300}
 
 
@@ -71,7 +71,7 @@ def report(session, facts, options, skipped, finished):
         for line in part(session.results):
             say(line)
     say("")
-    for peer in PEERS:
+    for peer in ALL_PEERS:
         if peer in session.versions:
             say(f"{peer}: {session.versions[peer]}")
     say_skipped(skipped)

@@ -4,11 +4,14 @@
 import re
 from dataclasses import dataclass
 
-from plan import DEBIAN, MALLOCS
+from plan import CALL_RCU, DEBIAN, DEFER_RCU, MALLOCS
 
 RSEQ_FLOORS = ("floor-rseq-list", "floor-rseq-magazine")
 CPU = "cpu_ns"
 RATE = "items_per_second"
+CHURN = r"^rcu/churn/"
+LOCKED_MAP = r"^htab/(overwrite|batch|diff_cpu)/map:locked$"
+PREALLOCATED = ("preallocated",)
 ONE_THREAD = (r"/threads:\d+$", "/threads:1")
 
 
@@ -87,4 +90,32 @@ GOALS = (
     Goal("failures of another cause", r"^burst/", "counted_elsewhere", "<= 0"),
     Goal("depot exchanges per call", r"^exchanges/", "worst", "<= 0.025"),
     Goal("the same, random runs", r"^exchanges/", "random", "<= 0.025"),
+    Goal("free_rcu / free", r"^rcu/call/", "over_free", "<= 1.5", "bma-rcu"),
+    Goal("free_rcu churn / best call_rcu", CHURN, RATE, ">= 8", "bma-rcu", CALL_RCU),
+    Goal("free_rcu churn / best defer_rcu", CHURN, RATE, ">= 2.5", "bma-rcu", DEFER_RCU),
+    Goal("free_rcu churn / no allocator", CHURN, RATE, ">= 0.8", "bma-rcu", ("ring",)),
+    Goal("KiB over what may wait", CHURN, "over_limit_kib", "<= 0", "bma-rcu-capped"),
+    Goal(
+        "peak waiting / call_rcu", r"^rcu/throttled/",
+        "waiting_peak_kib", "<= 0.5", "bma-rcu", ("glibc-call_rcu",),
+    ),
+    Goal("map, free / preallocated", LOCKED_MAP, RATE, ">= 0.9", "bma-free", PREALLOCATED),
+    Goal(
+        "its memory / preallocated", LOCKED_MAP,
+        "memory_mib", "<= 2", "bma-free", PREALLOCATED,
+    ),
+    Goal(
+        "map, free_rcu / free", r"^htab/overwrite/map:locked$",
+        RATE, ">= 0.8", "bma-rcu", ("bma-free",),
+    ),
+    Goal(
+        "map, free_rcu / preallocated", r"^htab/(overwrite|batch)/map:locked$",
+        RATE, ">= 0.6", "bma-rcu", PREALLOCATED,
+    ),
+    Goal(
+        "map, free_rcu / preallocated", r"^htab/diff_cpu/map:locked$",
+        RATE, ">= 0.3", "bma-rcu", PREALLOCATED,
+    ),
+    Goal("failed updates, free", LOCKED_MAP, "failed", "<= 0", "bma-free"),
+    Goal("failed updates, free_rcu", LOCKED_MAP, "failed", "<= 0", "bma-rcu"),
 )

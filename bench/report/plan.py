@@ -9,6 +9,37 @@ LIMITS = ("null-call", "floor-rseq-list", "floor-rseq-magazine", "floor-tls-maga
 MALLOCS = ("glibc", "jemalloc", "gperftools", "mimalloc")
 DEBIAN = MALLOCS + ("rte_mempool",)
 PEERS = BMA + LIMITS + DEBIAN
+# Ways to free what readers may look at: an allocator, and a method where the name does not say.
+CALL_RCU = tuple(f"{m}-call_rcu" for m in MALLOCS)
+DEFER_RCU = tuple(f"{m}-defer_rcu" for m in MALLOCS)
+RCU = ("bma-rcu", "bma-rcu-exported", "bma-rcu-capped", "ring") + CALL_RCU + DEFER_RCU
+GLIBC_RCU = ("glibc-call_rcu", "glibc-defer_rcu")
+LOCKED = ("bma-free", "bma-rcu", "preallocated", "glibc-free") + GLIBC_RCU
+LFHT = ("bma-rcu",) + GLIBC_RCU
+# They have no threads of their own, so their threads should have all of their CPUs' time.
+HELPLESS = ("ring", "preallocated", "glibc-free")
+ALL_PEERS = tuple(dict.fromkeys(PEERS + RCU + LOCKED))
+
+
+@dataclass(frozen=True)
+class Family:
+    """Rows that share a table, and what the report compares in them."""
+
+    rows: str
+    peers: tuple
+    subjects: tuple
+    rivals: tuple  # the best of them is what the first subject is shown against
+
+
+FAMILIES = (
+    Family(r"^(?!rcu/|htab)", PEERS, BMA, DEBIAN),
+    Family(r"^rcu/", RCU, ("bma-rcu",), CALL_RCU + DEFER_RCU),
+    Family(r"^htab", LOCKED, ("bma-rcu",), GLIBC_RCU),
+)
+
+
+def family_of(row):
+    return next(f for f in FAMILIES if re.search(f.rows, row))
 
 
 @dataclass(frozen=True)
@@ -21,9 +52,27 @@ class Group:
     peers: tuple = PEERS
     env: dict = field(default_factory=dict, hash=False)
     rename: tuple = None  # (from, to) of row names, where env makes another row of it
+    every: int = 1  # measured in one of so many rounds, if nothing was selected ...
+    turn: int = 0  # ... in this one of them
 
     def row(self, name):
         return re.sub(*self.rename, name) if self.rename else name
+
+
+# The benchmark calls bma_poll() every 50 ms, and nobody else does what the worker would do.
+_DELAYED = {"env": {"BMA_CONF": "worker:off"}, "rename": (r"^htab/", "htab_delayed/")}
+
+
+def _htab():
+    """Alone in its process each, as above."""
+    for i, work in enumerate(("overwrite", "batch", "diff_cpu", "unsynchronised")):
+        for name, peers, more in (
+            ("locked", LOCKED, {"turn": 1 + i % 2}),
+            ("lfht", LFHT, {"turn": 2 - i % 2}),
+            ("locked-delayed", ("bma-free", "bma-rcu"), {"turn": 2 - i % 2, **_DELAYED}),
+        ):
+            pattern = rf"^htab/{work}/map:{name.removesuffix('-delayed')}$"
+            yield Group(f"htab-{work}-{name}", pattern, 30, peers, every=3, **more)
 
 
 GROUPS = (
@@ -45,6 +94,10 @@ GROUPS = (
     ),
     Group("latency", r"^latency/", 6),
     Group("figures", r"^(burst|exchanges)/", peers=("bma-inline",)),
+    Group("rcu-call", r"^rcu/call/", 15, RCU, every=3),
+    Group("rcu-churn", r"^rcu/churn/", 50, RCU, every=3),
+    Group("rcu-throttled", r"^rcu/throttled/", 50, ("bma-rcu",) + GLIBC_RCU, every=3),
+    *_htab(),
 )
 
 # Parts of Google Benchmark's names that say how a run was timed, not what it ran.
@@ -90,6 +143,17 @@ COLUMNS = (
     Column(r"^exchanges/", "worst_batch", "at batch", ""),
     Column(r"^exchanges/", "random", "random", ""),
     Column(r"^exchanges/", "high", "high mark", ""),
+    Column(r"^rcu/call/", "defer_ns", "ns deferred", "lower"),
+    Column(r"^rcu/call/", "free_ns", "ns free", ""),
+    Column(r"^rcu/call/", "over_free", "x free", "lower"),
+    Column(r"^rcu/(churn|throttled)/", "items_per_second", "M/s", "higher", 1e-6),
+    Column(r"^rcu/(churn|throttled)/", "waiting_peak_kib", "MiB waiting", "lower", 1 / 1024),
+    Column(r"^rcu/churn/", "resident_peak_kib", "MiB resident", "", 1 / 1024),
+    Column(r"^rcu/churn/", "over_limit_kib", "KiB over limit", ""),
+    Column(r"^htab", "items_per_second", "k/s", "higher", 1e-3),
+    Column(r"^htab", "memory_mib", "MiB", "lower"),
+    Column(r"^htab", "memory_peak_mib", "MiB peak", "lower"),
+    Column(r"^htab", "failed", "failed", ""),
     Column(r"^callgrind/", "instructions", "instr.", "lower"),
 )
 

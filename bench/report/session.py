@@ -6,7 +6,7 @@ import time
 
 import callgrind
 import machine
-from plan import GROUPS, PEERS
+from plan import ALL_PEERS, GROUPS
 from runner import PeerFailed
 from stats import Results
 
@@ -16,7 +16,7 @@ MAX_FAILURES = 2
 
 class Session:
     def __init__(self, programs, callgrind_programs, options, say):
-        self.programs = {p: programs[p] for p in PEERS if p in programs}
+        self.programs = {p: programs[p] for p in ALL_PEERS if p in programs}
         self.callgrind_programs = callgrind_programs
         self.options = options
         self.say = say
@@ -57,7 +57,7 @@ class Session:
                 for row in self._names.get((group.name, peer), ()):
                     found.setdefault(row, []).append(peer)
         if self.callgrind_programs and callgrind.available() and self._wanted(callgrind.ROW):
-            found[callgrind.ROW] = [p for p in PEERS if p in self.callgrind_programs]
+            found[callgrind.ROW] = [p for p in ALL_PEERS if p in self.callgrind_programs]
         return found
 
     def _wanted(self, row):
@@ -86,11 +86,18 @@ class Session:
 
     def _round(self, number):
         for group in GROUPS:
+            if not self._due(group, number):
+                continue
             peers = [p for p in self.programs if (group.name, p) in self._names]
             # Nobody is always first, or always after the same one.
             turn = number % len(peers) if peers else 0
             for peer in peers[turn:] + peers[:turn]:
                 self._measure(group, peer, number)
+
+    def _due(self, group, number):
+        """Groups of long runs take turns, so that a run of everything stays short."""
+        every = 1 if self.options.only else min(group.every, self.options.rounds)
+        return number % every == group.turn % every
 
     def _measure(self, group, peer, number):
         failed = self._failed.get((group.name, peer), 0)

@@ -3,13 +3,19 @@
 
 import re
 
-from plan import BMA, DEBIAN, PEERS, columns_of
+from plan import FAMILIES, HELPLESS, MALLOCS, columns_of, family_of
 from stats import outcomes
 
 _SHORT = {
     "bma-inline": "inline", "bma-exported": "exported", "null-call": "null call",
     "floor-rseq-list": "rseq list", "floor-rseq-magazine": "rseq mag.",
     "floor-tls-magazine": "tls mag.", "gperftools": "gperf", "rte_mempool": "rte_pool",
+    "bma-rcu": "free_rcu", "bma-rcu-exported": "exported", "bma-rcu-capped": "capped",
+    "bma-free": "free", "preallocated": "prealloc", "glibc-free": "glibc",
+    **{
+        f"{m}-{how}_rcu": f"{how} {'gperf' if m == 'gperftools' else m}"
+        for m in MALLOCS for how in ("call", "defer")
+    },
 }
 
 
@@ -42,22 +48,34 @@ def _verdict(found):
 
 
 def figures(results):
-    """Row by row: the medians of all peers, and BMA against the best peer of Debian."""
+    """Family by family and row by row: the medians of all peers, and BMA against the best rival."""
     goals = {}
     for o in outcomes(results):
         goals.setdefault((o.row, o.goal.metric), []).append(o)
-    peers = [p for p in PEERS if any(p in of for of in results.values.values())]
+    tables = 0
+    for family in FAMILIES:
+        rows = [row for row in results.values if family_of(row) is family]
+        if rows:
+            if tables:
+                yield ""
+            yield from _figures(results, family, rows, goals)
+            tables += 1
+
+
+def _figures(results, family, rows, goals):
+    peers = [p for p in family.peers if any(p in results.values[row] for row in rows)]
     lines = [["", "", *(_SHORT.get(p, p) for p in peers), "/ best", "", "goals"]]
-    for row in results.values:
+    for row in rows:
         for column in columns_of(row):
             medians = [results.median(row, p, column.metric) for p in peers]
             if all(m is None for m in medians):
                 continue
             ratio, best = None, ""
             if column.better:
-                best = results.best(row, DEBIAN, column.metric, column.better == "higher")
+                best = results.best(row, family.rivals, column.metric, column.better == "higher")
                 if best:
-                    ratio = results.ratio((row, BMA[0]), (row, best), column.metric)
+                    subject = family.subjects[0]
+                    ratio = results.ratio((row, subject), (row, best), column.metric)
             cells = [number(None if m is None else m * column.scale) for m in medians]
             verdict = _verdict(goals.get((row, column.metric)))
             shown = [number(ratio), _SHORT.get(best, best) if ratio else "", verdict]
@@ -85,10 +103,13 @@ def disturbed(results):
     rows = []
     for row, peers in results.values.items():
         threads = re.search(r"/threads:([12])$", row)
-        if not threads:
-            continue
-        shares = [results.median(row, p, "cpus_had") / int(threads.group(1)) for p in peers]
-        if min(shares) < ENOUGH:
+        if threads:
+            shares = [results.median(row, p, "cpus_had") / int(threads.group(1)) for p in peers]
+        else:
+            # Peers whose helper threads take a share of the CPUs do not tell.
+            shares = [results.median(row, p, "crew_cpus") for p in peers if p in HELPLESS]
+        shares = [share for share in shares if share is not None]
+        if shares and min(shares) < ENOUGH:
             rows.append(f"{row} ({min(shares):.2f})")
     if rows:
         yield "Too noisy: other work ran on the CPUs of these rows, so do not trust their figures"

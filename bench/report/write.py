@@ -4,7 +4,7 @@
 import json
 import os
 
-from plan import BMA, DEBIAN, columns_of
+from plan import columns_of, family_of
 from stats import outcomes
 
 
@@ -19,14 +19,15 @@ def _medians(results):
 
 
 def _ratios(results):
-    """BMA against the best peer of Debian, where a row has both."""
+    """BMA against the best of its rivals, where a row has both."""
     ratios = []
     for row in results.values:
+        family = family_of(row)
         for column in columns_of(row):
             if not column.better:
                 continue
-            best = results.best(row, DEBIAN, column.metric, column.better == "higher")
-            for subject in BMA:
+            best = results.best(row, family.rivals, column.metric, column.better == "higher")
+            for subject in family.subjects:
                 value = best and results.ratio((row, subject), (row, best), column.metric)
                 if value is not None:
                     ratios.append(
