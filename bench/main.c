@@ -20,6 +20,7 @@ int main(int argc, char **argv)
 		footprint_register();
 	if (PEER_WORKLOADS & WORKLOAD_LATENCY)
 		latency_register();
+	trace_register();
 #ifdef BENCH_BMA_FIGURES
 	burst_register();
 	exchanges_register();

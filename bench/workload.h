@@ -16,6 +16,7 @@ void threads_register(void);
 void prodcons_register(void);
 void footprint_register(void);
 void latency_register(void);
+void trace_register(void);
 /* Of BMA only. */
 void burst_register(void);
 void exchanges_register(void);

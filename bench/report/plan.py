@@ -98,6 +98,10 @@ GROUPS = (
     Group("rcu-churn", r"^rcu/churn/", 50, RCU, every=3),
     Group("rcu-throttled", r"^rcu/throttled/", 50, ("bma-rcu",) + GLIBC_RCU, every=3),
     *_htab(),
+    *(
+        Group(f"trace-{name}", rf"^trace/{name}$", peers=BMA + MALLOCS, every=3, turn=i)
+        for i, name in enumerate(("lua", "redis", "sqlite3"))
+    ),
 )
 
 # Parts of Google Benchmark's names that say how a run was timed, not what it ran.
@@ -154,6 +158,10 @@ COLUMNS = (
     Column(r"^htab", "memory_mib", "MiB", "lower"),
     Column(r"^htab", "memory_peak_mib", "MiB peak", "lower"),
     Column(r"^htab", "failed", "failed", ""),
+    Column(r"^trace/", "first_ns", "CPU ns", "lower"),
+    Column(r"^trace/", "again_ns", "CPU ns again", "lower"),
+    Column(r"^trace/", "again_per_second", "M/s again", "higher", 1e-6),
+    Column(r"^trace/", "peak_kib", "KiB peak", "lower"),
     Column(r"^callgrind/", "instructions", "instr.", "lower"),
 )
 
