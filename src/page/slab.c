@@ -47,6 +47,7 @@ void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t alig
 	uint32_t stride = (uint32_t)bma__align_up(size < OBJECT_MIN ? OBJECT_MIN : size, align);
 
 	geo->stride = stride;
+	geo->checked = false;
 	geo->group = PLAIN_GROUP;
 	geo->span = stride * PLAIN_GROUP;
 	if (align <= COLOUR && stride >= COLOUR_STRIDE_MIN && stride <= COLOUR_STRIDE_MAX) {

@@ -61,6 +61,8 @@ Test(rcu, a_reader_holds_objects_back, .timeout = 20)
 		bma_poll(0);
 		cr_assert_eq(tagged_among(c, 20000), 0, "reused under a reader");
 	}
+	for (int i = 0; i < 50; i++)
+		nap();
 	for (int i = 0; i < N; i++) {
 		cr_assert_eq(*(uint64_t *)p[i], TAG);
 		for (int k = 8; k < 64; k++)

@@ -39,6 +39,9 @@ static void without_readers(const struct rcu_flavor_struct *flavor)
 	free_rcu_all(cache, objs, N);
 	fork_and_check(child_that_waits);
 	cr_assert_eq(rcu->read_ongoing(), 0);
+	/* Aborts if the fork left this thread registered. */
+	rcu->register_thread();
+	rcu->unregister_thread();
 	parent_goes_on();
 }
 
