@@ -119,7 +119,7 @@ static void step(uint64_t *rng, int first)
 
 	p = atomic_exchange(&box[r % BOXES], p);
 	if (p)
-		put(p, !(r >> 34 & 3));
+		put(p, flush ? r >> 34 & 3 : !(r >> 34 & 3));
 	if (r >> 40 & 1023)
 		return;
 	switch (r >> 51 & 7) {

@@ -99,6 +99,7 @@ static void words(int argc, char **argv, struct bma_cache_attr *a)
 		word(argv[i], a);
 	CHECK(torture.readers && torture.readers + torture.updaters < THREADS_MAX, "threads");
 	torture.seed = test_seed;
+	torture.qsbr = torture.rcu == &urcu_qsbr_flavor;
 	torture.limited = a->limbo_max != 0;
 	broken = *torture.rcu;
 	broken.update_synchronize_rcu = wait_for_nobody;

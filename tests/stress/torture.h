@@ -24,7 +24,7 @@ struct torture {
 	const struct rcu_flavor_struct *rcu; /* of the readers */
 	uint64_t seed;
 	unsigned int readers, updaters;
-	bool migrate, storm, flush, recycle, limited;
+	bool qsbr, migrate, storm, flush, recycle, limited;
 	bool broken; /* a changed object is what is looked for */
 	_Atomic bool stop;
 };

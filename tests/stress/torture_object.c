@@ -5,7 +5,7 @@
  * Three things would show a grace period that was too short. A reader sees an object change. An object is
  * given out while the reader that was in a section when it was freed, its witness, is still in that section:
  * no reader needs to hold that very object for that. And a barrier returns to the same, for what anybody freed
- * before.
+ * before; with a destructor it must also have run for all of these, and no grace period of others hides that.
  * What else is looked at: an object has one owner at a time, and nobody writes to it while it is free.
  */
 #include "torture.h"
@@ -17,6 +17,7 @@
 
 #define TABLE 64u
 #define WORDS 9u
+#define DESTRUCTED 65536u
 #define LIVE 0xa11ceu
 #define FREED 0xf4eedu
 #define DESTROYED 0xde57u
@@ -35,8 +36,12 @@ static struct {
 } sections[THREADS_MAX];
 
 static _Atomic(struct object *) table[TABLE];
-/* The witness of the last free of what was at a place, after that call has returned. */
-static _Atomic uint64_t retired[TABLE];
+/* What was freed last of what was at a place, once that call has returned. */
+static struct {
+	_Atomic uint64_t witness, generation;
+} retired[TABLE];
+/* The latest generation that was destructed, of those with the same last bits. */
+static _Atomic uint64_t destructed[DESTRUCTED];
 static _Atomic uint64_t generations;
 
 static uint64_t load(const _Atomic uint64_t *word)
@@ -143,6 +148,15 @@ struct object *object_new(unsigned int flags)
 	return o;
 }
 
+/* By one thread at a time. */
+static void note_destructed(uint64_t generation)
+{
+	_Atomic uint64_t *latest = &destructed[generation % DESTRUCTED];
+
+	if (load(latest) < generation)
+		store(latest, generation);
+}
+
 /* Never under a user, never before the grace period; again before its memory goes. */
 void object_dtor(void *obj, void *unused)
 {
@@ -151,8 +165,10 @@ void object_dtor(void *obj, void *unused)
 
 	(void)unused;
 	CHECK(old == FREED || old == DESTROYED || old == 0, "destructor of object %p in use", obj);
-	if (old == FREED)
+	if (old == FREED) {
 		check_witness(o, "its destructor");
+		note_destructed(object_generation(o));
+	}
 	if (!old)
 		fill(o);
 }
@@ -174,14 +190,15 @@ void object_free_private(struct object *o)
 
 static void retire(struct object *o, uint64_t place, unsigned int flags)
 {
-	uint64_t w = witness(place >> 32);
+	uint64_t w = witness(place >> 32), generation = object_generation(o);
 
 	disown(o, w);
 	if (!flags)
 		bma_cache_free_rcu(torture.cache, o);
 	else
 		CHECK(!bma_cache_free_rcu_flags(torture.cache, o, flags), "outside any section");
-	atomic_store_explicit(&retired[place % TABLE], w, memory_order_release);
+	atomic_store_explicit(&retired[place % TABLE].witness, w, memory_order_release);
+	atomic_store_explicit(&retired[place % TABLE].generation, generation, memory_order_release);
 }
 
 /* rcu_dereference() and rcu_xchg_pointer(), in the words of C11, which sanitizers understand. */
@@ -218,17 +235,26 @@ void table_clear(void)
 		retire(swap(i, NULL), i, 0);
 }
 
+static void check_barrier(uint64_t w, uint64_t generation)
+{
+	CHECK(torture.broken || !under_way(w), "a barrier returned before a reader left");
+	CHECK(!torture.recycle || load(&destructed[generation % DESTRUCTED]) >= generation,
+	      "a barrier returned before generation %llu was destructed",
+	      (unsigned long long)generation);
+}
+
 void section_barrier(uint64_t r)
 {
-	uint64_t before[TABLE];
+	uint64_t witnesses[TABLE], freed[TABLE];
 
 	table_replace(r, BMA_SLEEP, torture.limited ? BMA_SLEEP : 0);
-	for (uint32_t i = 0; i < TABLE; i++)
-		before[i] = atomic_load_explicit(&retired[i], memory_order_acquire);
+	for (uint32_t i = 0; i < TABLE; i++) {
+		witnesses[i] = atomic_load_explicit(&retired[i].witness, memory_order_acquire);
+		freed[i] = atomic_load_explicit(&retired[i].generation, memory_order_acquire);
+	}
 	CHECK(!bma_rcu_barrier(torture.cache), "barrier outside any section");
 	for (uint32_t i = 0; i < TABLE; i++)
-		CHECK(torture.broken || !under_way(before[i]),
-		      "a barrier returned before a reader left");
+		check_barrier(witnesses[i], freed[i]);
 	count(&tally.barriers);
 }
 

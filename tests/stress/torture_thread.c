@@ -2,6 +2,7 @@
 /* The threads of the torture. */
 #include "torture.h"
 
+#include <errno.h>
 #include <pthread.h>
 
 #include "storm.h"
@@ -107,6 +108,14 @@ static void update_inside(struct self *t, const struct held *held, unsigned int 
 	table_replace(r >> 8 & 1 ? held[r % n].place : r, 0, 0);
 }
 
+/* What would have to wait says so instead, and does nothing. */
+static void try_to_wait(const struct held *held)
+{
+	CHECK(bma_rcu_barrier(torture.cache) == -EDEADLK, "barrier in a section");
+	CHECK(bma_cache_free_rcu_flags(torture.cache, held->object, BMA_SLEEP) == -EDEADLK,
+	      "a free that may wait, in a section");
+}
+
 static void look(struct self *t, struct held *held, unsigned int *n)
 {
 	bool nested = chance(&t->rng, 8);
@@ -116,6 +125,9 @@ static void look(struct self *t, struct held *held, unsigned int *n)
 	if (*n < HELD)
 		hold(&held[(*n)++], test_random(&t->rng));
 	linger(t);
+	/* A QSBR section ends where its thread waits. */
+	if (!torture.qsbr && chance(&t->rng, 256))
+		try_to_wait(&held[0]);
 	if (nested)
 		torture.rcu->read_unlock();
 	check(held, *n, "within a section");
