@@ -143,30 +143,30 @@ static bool take_batch(struct bma__flavor *f, uint64_t *found)
 }
 
 /* A magazine whose grace period is over. */
-static void let_go(struct bma__engine *e, uintptr_t word)
+static void let_go(struct bma__engine *e, struct bma__depot_batch *batch, uintptr_t word)
 {
 	if (e->flags & BMA_CACHE_DTOR_RECYCLE)
 		bma__stack_push(&e->finish, e->class, word);
 	else
-		bma__depot_return(e, &e->depot[bma__topo_node_now()], word,
-				  (uint32_t)*bma__mag_plane(bma__mag_base(e->class, word)));
+		bma__depot_gather(e, batch, word);
 }
 
 /*
  * Those less than half full are merged: @open is one that fills, or 0. Returns the one that fills after @word
  * was dealt with.
  */
-static uintptr_t merge(struct bma__engine *e, uintptr_t open, uintptr_t word)
+static uintptr_t merge(struct bma__engine *e, struct bma__depot_batch *batch, uintptr_t open,
+		       uintptr_t word)
 {
 	if (bma__mag_count(e->class, word) >= (e->capacity + 1) / 2) {
-		let_go(e, word);
+		let_go(e, batch, word);
 		return open;
 	}
 	if (!open)
 		return word;
 	while (bma__mag_count(e->class, word)) {
 		if (bma__mag_count(e->class, open) == e->capacity) {
-			let_go(e, open);
+			let_go(e, batch, open);
 			return word;
 		}
 		open += 8;
@@ -185,6 +185,7 @@ void bma__defer_uncount(struct bma__engine *e, uint64_t n)
 
 static void release_magazines(struct bma__engine *e)
 {
+	struct bma__depot_batch batch = {0};
 	uint64_t n = 0;
 	uintptr_t open = 0;
 
@@ -195,10 +196,12 @@ static void release_magazines(struct bma__engine *e)
 
 		e->waiting = bma__stack_next(e->class, e->waiting);
 		n += bma__mag_count(e->class, word);
-		open = merge(e, open, word);
+		open = merge(e, &batch, open, word);
 	}
 	if (open)
-		let_go(e, open);
+		let_go(e, &batch, open);
+	if (batch.n)
+		bma__depot_return(e, &e->depot[bma__topo_node_now()], &batch);
 	bma__lock_drop(&bma__purge_lock);
 	if (e->flags & BMA_CACHE_DTOR_RECYCLE)
 		bma__worker_kick(e);

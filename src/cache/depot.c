@@ -215,11 +215,21 @@ void bma__depot_add(struct bma__engine *e, struct bma__depot *d, uintptr_t word)
 	atomic_fetch_add_explicit(&d->ours, 1, memory_order_relaxed);
 }
 
-void bma__depot_return(struct bma__engine *e, struct bma__depot *d, uintptr_t word, uint32_t plane)
+void bma__depot_gather(struct bma__engine *e, struct bma__depot_batch *batch, uintptr_t word)
 {
-	atomic_fetch_add_explicit(&d->puts, 1, memory_order_relaxed);
-	bma__stack_push(&d->recent[plane % BMA__DEPOT_RECENT].stack, e->class, word);
-	atomic_fetch_add_explicit(&d->ours, 1, memory_order_relaxed);
+	uintptr_t plane = *bma__mag_plane(bma__mag_base(e->class, word));
+
+	bma__stack_append(&batch->chain[plane % BMA__DEPOT_RECENT], e->class, word);
+	batch->n++;
+}
+
+void bma__depot_return(struct bma__engine *e, struct bma__depot *d,
+		       const struct bma__depot_batch *batch)
+{
+	atomic_fetch_add_explicit(&d->puts, batch->n, memory_order_relaxed);
+	for (uint32_t i = 0; i < BMA__DEPOT_RECENT; i++)
+		bma__stack_push_chain(&d->recent[i].stack, e->class, &batch->chain[i]);
+	atomic_fetch_add_explicit(&d->ours, batch->n, memory_order_relaxed);
 }
 
 uintptr_t bma__depot_get_empty(struct bma__engine *e)

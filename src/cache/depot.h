@@ -62,8 +62,17 @@ void bma__depot_recount(struct bma__engine *e, struct bma__depot *d);
 uintptr_t bma__depot_remove(struct bma__engine *e, struct bma__depot *d);
 void bma__depot_add(struct bma__engine *e, struct bma__depot *d, uintptr_t word);
 
-/* The same for a magazine that comes back from a grace period, and was sealed in the slot of @plane. */
-void bma__depot_return(struct bma__engine *e, struct bma__depot *d, uintptr_t word, uint32_t plane);
+/*
+ * The same for magazines that come back from a grace period, all at once: gathered by the slots that they were sealed
+ * in (bma__mag_plane()), then returned.
+ */
+struct bma__depot_batch {
+	struct bma__mag_chain chain[BMA__DEPOT_RECENT];
+	uint32_t n;
+};
+void bma__depot_gather(struct bma__engine *e, struct bma__depot_batch *batch, uintptr_t word);
+void bma__depot_return(struct bma__engine *e, struct bma__depot *d,
+		       const struct bma__depot_batch *batch);
 
 /* The stacks of full magazines, for who looks at all of them: @i from 0 to BMA__DEPOT_STACKS - 1. */
 #define BMA__DEPOT_STACKS (BMA__DEPOT_RING + BMA__DEPOT_RECENT)

@@ -44,11 +44,12 @@ static void finish_magazine(struct bma__engine *e, uintptr_t word)
 {
 	uint32_t n = bma__mag_count(e->class, word);
 	void **objs = bma__mag_elements(bma__mag_base(e->class, word));
+	struct bma__depot_batch batch = {0};
 
 	for (uint32_t i = 0; i < n; i++)
 		e->dtor(objs[i], e->ctx);
-	bma__depot_return(e, &e->depot[bma__topo_node_now()], word,
-			  (uint32_t)*bma__mag_plane(bma__mag_base(e->class, word)));
+	bma__depot_gather(e, &batch, word);
+	bma__depot_return(e, &e->depot[bma__topo_node_now()], &batch);
 	bma__defer_uncount(e, n);
 }
 

@@ -39,6 +39,41 @@ void bma__stack_push(struct bma__mag_stack *stack, uint32_t class, uintptr_t wor
 							memory_order_relaxed));
 }
 
+/* The count of @index stays, what follows it changes. */
+static void set_next(uint32_t class, uint32_t index, uint32_t next)
+{
+	uint64_t count = load_link(class, index) >> 32 << 32;
+
+	atomic_store_explicit(link_of(class, index), count | next, memory_order_relaxed);
+}
+
+void bma__stack_append(struct bma__mag_chain *chain, uint32_t class, uintptr_t word)
+{
+	uint32_t index = bma__mag_index(class, word);
+	uint64_t count = (uint64_t)bma__mag_count(class, word) << 32;
+
+	atomic_store_explicit(link_of(class, index), count, memory_order_relaxed);
+	if (chain->first)
+		set_next(class, chain->last, index);
+	else
+		chain->first = index;
+	chain->last = index;
+}
+
+void bma__stack_push_chain(struct bma__mag_stack *stack, uint32_t class,
+			   const struct bma__mag_chain *chain)
+{
+	uint64_t head = atomic_load_explicit(&stack->head, memory_order_relaxed);
+
+	if (!chain->first)
+		return;
+	do {
+		set_next(class, chain->last, top(head));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&stack->head, &head, next_head(head, chain->first), memory_order_release,
+		memory_order_relaxed));
+}
+
 uintptr_t bma__stack_pop(struct bma__mag_stack *stack, uint32_t class)
 {
 	uint64_t head = atomic_load_explicit(&stack->head, memory_order_acquire);

@@ -31,6 +31,16 @@ struct bma__mag_stack {
 #define BMA__STACK_OUTLINE 0x100u
 
 void bma__stack_push(struct bma__mag_stack *stack, uint32_t class, uintptr_t word);
+/*
+ * A chain of magazines in hand, which nobody else sees: append @word, which has to outlive the chain's making, and
+ * push all of it at once, in its order, which costs what one push costs. An empty chain is all zeros.
+ */
+struct bma__mag_chain {
+	uint32_t first, last; /* indices; 0: none */
+};
+void bma__stack_append(struct bma__mag_chain *chain, uint32_t class, uintptr_t word);
+void bma__stack_push_chain(struct bma__mag_stack *stack, uint32_t class,
+			   const struct bma__mag_chain *chain);
 /* Returns the word of the top, in hand now, or 0. */
 uintptr_t bma__stack_pop(struct bma__mag_stack *stack, uint32_t class);
 /* Take the whole chain: index of its first magazine, or 0; the rest follows by bma__stack_next(). */
