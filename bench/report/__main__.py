@@ -7,7 +7,10 @@ import re
 import signal
 import sys
 
+import compare
+import gnuplot
 import machine
+import page
 import table
 import write
 from plan import ALL_PEERS
@@ -26,12 +29,34 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"\n{self.prog}: {message}\n")
 
 
+MORE = """
+bench compare A.json B.json   what changed from run A to run B
+bench page REPORT.json        writes the page of a report again, beside it
+"""
+
+
+def named_peers(parser, text):
+    """The names in a list, all of which must exist."""
+    names = [name for name in text.split(",") if name]
+    unknown = [name for name in names if name not in ALL_PEERS]
+    if unknown or not names:
+        parser.exit(
+            2, f"{parser.prog}: unknown peer: {', '.join(unknown) or 'none named'}; these exist:\n"
+               f"{os.linesep.join(ALL_PEERS)}\n"
+        )
+    return names
+
+
 def parse(arguments):
-    parser = Parser(prog="bench", description="Measures BMA and its peers side by side.")
+    parser = Parser(
+        prog="bench", description="Measures BMA and its peers side by side.", epilog=MORE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--full", action="store_true", help="longer runs and 25 rounds")
     parser.add_argument("--only", metavar="REGEX", help="rows whose name contains a match")
+    parser.add_argument("--peers", metavar="NAME,...", help="these peers only")
     parser.add_argument("--list", action="store_true", help="show rows and peers, run nothing")
-    parser.add_argument("--out", metavar="DIR", default="bench-out", help="where report.json goes")
+    parser.add_argument("--out", metavar="DIR", default="bench-out", help="where the report goes")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds, 9 unless said")
     # For scripts/bench.
     parser.add_argument("--build", metavar="DIR", required=True, help=argparse.SUPPRESS)
@@ -46,6 +71,8 @@ def parse(arguments):
         re.compile(options.only or "")
     except re.error as error:
         parser.error(f"--only {options.only}: {error}")
+    if options.peers is not None:
+        options.peers = named_peers(parser, options.peers)
     return options
 
 
@@ -66,7 +93,7 @@ def say_skipped(skipped):
 
 
 def report(session, facts, options, skipped, finished):
-    for part in (table.figures, table.verdicts, table.disturbed):
+    for part in (table.figures, table.verdicts, table.summary, table.disturbed):
         say("")
         for line in part(session.results):
             say(line)
@@ -83,37 +110,89 @@ def report(session, facts, options, skipped, finished):
     run = {
         "finished": finished,
         "rounds_done": session.rounds_done,
-        "options": {"full": options.full, "only": options.only, "seconds": options.seconds,
-                    "last_seconds": session.seconds, "rounds": options.rounds},
+        "options": {"full": options.full, "only": options.only, "peers": options.peers,
+                    "seconds": options.seconds, "last_seconds": session.seconds,
+                    "rounds": options.rounds},
         "versions": session.versions,
         "skipped": skipped,
         "failures": session.failures,
         "loads": session.loads,
     }
-    path = write.write(options.out, facts, run, session.results)
+    made = write.make(facts, run, session.results)
+    # First what cannot be made again.
+    path = write.write_json(options.out, made)
+    say_page(options.out, made)
     say(f"{'' if finished else 'interrupted; '}{table.tally(session.results)}; {path}")
+
+
+def say_page(directory, made):
+    """Writes the page, and says so."""
+    if not gnuplot.available():
+        say(gnuplot.HOW_TO_GET)
+    say(write.write_page(directory, page.build(made)))
+
+
+def main_page(arguments):
+    parser = Parser(prog="bench page", description="Writes the page of a report, beside it.")
+    parser.add_argument("report", metavar="REPORT.json")
+    path = parser.parse_args(arguments).report
+    try:
+        say_page(os.path.dirname(path) or ".", write.read(path))
+    except (write.Unreadable, OSError) as error:
+        print(f"bench page: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def interrupted(*_):
     raise KeyboardInterrupt
 
 
+def not_built(options, programs, skipped):
+    """Says of asked-for peers that the build has not; whether there are any."""
+    missing = [p for p in options.peers or () if p not in programs]
+    for peer in missing:
+        print(f"bench: {peer} was not built: {skipped.get(peer, 'unknown to this build')}; "
+              f"these were: {' '.join(p for p in ALL_PEERS if p in programs)}", file=sys.stderr)
+    return bool(missing)
+
+
+def no_rows(session):
+    """Says which rows there are, where --only left none."""
+    session.options.only = None
+    which = " of these peers" if session.options.peers else ""
+    print(f"bench: no row{which} matches --only; these exist:\n{os.linesep.join(session.plan())}",
+          file=sys.stderr)
+    return 2
+
+
 def main(arguments):
-    options = parse(arguments)
+    if arguments[:1] == ["compare"]:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # into head and the like
+        return compare.main(Parser, arguments[1:])
+    if arguments[:1] == ["page"]:
+        return main_page(arguments[1:])
+    return measure(parse(arguments))
+
+
+def measure(options):
     if options.parse_only:
         return 0
     programs, callgrind_programs, skipped = read_manifest(options.build)
+    if not_built(options, programs, skipped):
+        return 2
     session = Session(programs, callgrind_programs, options, say)
     rows = session.plan()
     if not rows:
-        options.only = None
-        print(f"bench: no row matches --only; these exist:\n{os.linesep.join(session.plan())}",
-              file=sys.stderr)
-        return 2
+        return no_rows(session)
     if options.list:
         show_list(rows, skipped)
         return 0
-    os.makedirs(options.out, exist_ok=True)
+    try:
+        os.makedirs(options.out, exist_ok=True)
+    except OSError as error:
+        print(f"bench: --out {options.out}: {error.strerror}", file=sys.stderr)
+        return 2
     facts = machine.describe(options.build, os.path.dirname(os.path.dirname(__file__)))
     say(machine.summary(facts))
     signal.signal(signal.SIGTERM, interrupted)
@@ -128,4 +207,7 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the figures belong to: machine, system, compiler, revision."""
 
+import glob
 import os
 import platform
 import re
@@ -29,6 +30,41 @@ def _field(text, key):
     return found.group(1).strip(' "') if found else ""
 
 
+def _distinct(pattern):
+    """How many different contents the files have that match."""
+    return len({_read(path) for path in glob.glob(pattern)})
+
+
+def _caches():
+    """Of the first CPU, as L1d 32K and so on."""
+    found = []
+    for index in sorted(glob.glob("/sys/devices/system/cpu/cpu0/cache/index*")):
+        kind = {"Data": "d", "Instruction": "i"}.get(_read(f"{index}/type"), "")
+        found.append(
+            f"L{_read(f'{index}/level')}{kind} {_read(f'{index}/size')} shared by CPUs "
+            f"{_read(f'{index}/shared_cpu_list')}"
+        )
+    return found
+
+
+def _topology():
+    cpu = "/sys/devices/system/cpu/cpu[0-9]*/topology"
+    return {
+        "packages": _distinct(f"{cpu}/physical_package_id"),
+        "cores": _distinct(f"{cpu}/core_cpus_list"),
+        "cpus_of_a_core": _read("/sys/devices/system/cpu/cpu0/topology/core_cpus_list"),
+        "nodes": _read("/sys/devices/system/node/online"),
+        "caches": "; ".join(_caches()),
+    }
+
+
+def _libraries():
+    names = ("liburcu", "hwloc", "benchmark")
+    found = {name: _output("pkg-config", "--modversion", name) for name in names}
+    found["libc"] = " ".join(platform.libc_ver())
+    return {name: version for name, version in found.items() if version}
+
+
 def load():
     return os.getloadavg()[0]
 
@@ -48,9 +84,11 @@ def describe(build, source):
         "cpu": _field(cpuinfo, "model name"),
         "cpu_flags": _field(cpuinfo, "flags").split(),
         "cpus": len(os.sched_getaffinity(0)),
+        "topology": _topology(),
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "memory_kib": _field(_read("/proc/meminfo"), "MemTotal").removesuffix(" kB"),
         "transparent_hugepage": _read(thp),
+        "libraries": _libraries(),
         "load": load(),
         "compiler": (_output(compiler, "--version").splitlines() or [""])[0] if compiler else "",
         "build_type": _field(cache, "CMAKE_BUILD_TYPE:[A-Z]+"),

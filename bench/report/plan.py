@@ -30,6 +30,10 @@ class Family:
     subjects: tuple
     rivals: tuple  # the best of them is what the first subject is shown against
 
+    @property
+    def mallocs(self):
+        return tuple(p for p in self.rivals if p.startswith(MALLOCS))
+
 
 FAMILIES = (
     Family(r"^(?!rcu/|htab)", PEERS, BMA, DEBIAN),
@@ -40,6 +44,32 @@ FAMILIES = (
 
 def family_of(row):
     return next(f for f in FAMILIES if re.search(f.rows, row))
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Rows that ask the same question: a line of the summary, a chart of the report."""
+
+    name: str
+    rows: str
+
+    def has(self, row):
+        return re.search(self.rows, row) is not None
+
+
+THEMES = (
+    Theme("allocate, free at once", r"^pair/"),
+    Theme("batches", r"^batch_"),
+    Theme("batches, written to", r"^touched_"),
+    Theme("threads", r"^threads_"),
+    Theme("handed to another thread", r"^prodcons/"),
+    Theme("a million fresh objects", r"^footprint"),
+    Theme("latency", r"^latency/"),
+    Theme("recorded programs", r"^trace/"),
+    Theme("instructions", r"^callgrind/"),
+    Theme("frees that readers delay", r"^rcu/"),
+    Theme("the kernel's htab_mem", r"^htab"),
+)
 
 
 @dataclass(frozen=True)
@@ -121,6 +151,17 @@ class Column:
     unit: str
     better: str  # "lower", "higher" or "" where that is no question
     scale: float = 1.0
+
+    @property
+    def higher(self):
+        return self.better == "higher"
+
+    @property
+    def kind(self):
+        for start, kind in (("^latency", "latency"), ("^callgrind", "instructions")):
+            if self.rows.startswith(start):
+                return kind
+        return "memory" if re.match(r"B each|[KM]iB", self.unit) else "speed"
 
 
 COLUMNS = (

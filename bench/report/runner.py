@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from dataclasses import dataclass
 
@@ -18,6 +19,13 @@ _FIELDS = {
 
 class PeerFailed(Exception):
     """A program that crashed, hung or refused; the text says which."""
+
+
+def _ended(status):
+    """How a program ended that did not end well."""
+    if status > 0:
+        return f"exit {status}"
+    return f"crashed, signal {-status} ({signal.strsignal(-status) or 'unknown'})"
 
 
 @dataclass
@@ -43,9 +51,8 @@ class Program:
         except OSError as error:
             raise PeerFailed(str(error)) from None
         if done.returncode:
-            how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit {done.returncode}"
             last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-            raise PeerFailed(f"{how}: {last[0]}")
+            raise PeerFailed(f"{_ended(done.returncode)}: {last[0]}")
         return done.stdout
 
     def benchmarks(self):

@@ -16,8 +16,9 @@ MAX_FAILURES = 2
 
 class Session:
     def __init__(self, programs, callgrind_programs, options, say):
-        self.programs = {p: programs[p] for p in ALL_PEERS if p in programs}
-        self.callgrind_programs = callgrind_programs
+        wanted = [p for p in ALL_PEERS if not options.peers or p in options.peers]
+        self.programs = {p: programs[p] for p in wanted if p in programs}
+        self.callgrind_programs = {p: c for p, c in callgrind_programs.items() if p in wanted}
         self.options = options
         self.say = say
         self.results = Results()

@@ -11,8 +11,22 @@ from goals import GOALS
 class Results:
     """values[row][peer][metric][round]; a round that a peer missed is absent."""
 
-    def __init__(self):
-        self.values = {}
+    def __init__(self, values=None):
+        self.values = values if values is not None else {}
+
+    @classmethod
+    def of_report(cls, report):
+        """From report.json, where all keys are text."""
+        return cls({
+            row: {
+                peer: {
+                    metric: {int(r): value for r, value in rounds.items()}
+                    for metric, rounds in metrics.items()
+                }
+                for peer, metrics in peers.items()
+            }
+            for row, peers in report["rounds"].items()
+        })
 
     def add(self, row, peer, round_number, metrics):
         for metric, value in metrics.items():
@@ -34,10 +48,14 @@ class Results:
             return None
         return (max if higher else min)(found)[1]
 
-    def ratio(self, top, bottom, metric):
-        """Median of the ratios within each round; top and bottom are (row, peer)."""
+    def ratios(self, top, bottom, metric):
+        """Within each round that both have; top and bottom are (row, peer)."""
         above, below = self.rounds(*top, metric), self.rounds(*bottom, metric)
-        ratios = [above[r] / below[r] for r in above if r in below and below[r]]
+        return [above[r] / below[r] for r in above if r in below and below[r]]
+
+    def ratio(self, top, bottom, metric):
+        """The median of these."""
+        ratios = self.ratios(top, bottom, metric)
         return median(ratios) if ratios else None
 
 

@@ -4,6 +4,7 @@
 import re
 
 from plan import FAMILIES, HELPLESS, MALLOCS, columns_of, family_of
+from standing import standing, sums
 from stats import outcomes
 
 _SHORT = {
@@ -19,6 +20,10 @@ _SHORT = {
 }
 
 
+def short(peer):
+    return _SHORT.get(peer, peer)
+
+
 def number(x):
     """Three significant digits, no exponent."""
     if x is None:
@@ -28,6 +33,11 @@ def number(x):
     if abs(x) >= 1:
         return f"{x:.1f}" if abs(x) >= 10 else f"{x:.2f}"
     return f"{x:.3f}" if abs(x) >= 0.1 else f"{x:.4f}"
+
+
+def span(low, high):
+    """An interval in as few digits as its ends need."""
+    return "" if low is None else f"{number(low)}..{number(high)}"
 
 
 def align(rows, left):
@@ -41,7 +51,7 @@ def align(rows, left):
         yield "  ".join(cells).rstrip()
 
 
-def _verdict(found):
+def _goal(found):
     if not found:
         return ""
     return "holds" if all(o.holds for o in found) else "MISSED"
@@ -64,23 +74,43 @@ def figures(results):
 
 def _figures(results, family, rows, goals):
     peers = [p for p in family.peers if any(p in results.values[row] for row in rows)]
-    lines = [["", "", *(_SHORT.get(p, p) for p in peers), "/ best", "", "goals"]]
+    lines = [["", "", *map(short, peers), "/ best", "95 %", "", "verdict", "goals"]]
     for row in rows:
         for column in columns_of(row):
             medians = [results.median(row, p, column.metric) for p in peers]
             if all(m is None for m in medians):
                 continue
-            ratio, best = None, ""
-            if column.better:
-                best = results.best(row, family.rivals, column.metric, column.better == "higher")
-                if best:
-                    subject = family.subjects[0]
-                    ratio = results.ratio((row, subject), (row, best), column.metric)
+            found = standing(results, row, column, family.subjects[0], family.rivals)
             cells = [number(None if m is None else m * column.scale) for m in medians]
-            verdict = _verdict(goals.get((row, column.metric)))
-            shown = [number(ratio), _SHORT.get(best, best) if ratio else "", verdict]
-            lines.append([row, column.unit, *cells, *shown])
+            goal = _goal(goals.get((row, column.metric)))
+            lines.append([row, column.unit, *cells, *_against(found), goal])
     return align(lines, 2)
+
+
+def _against(found):
+    """Cells: the ratio to the best rival, its interval, the rival, the verdict."""
+    if not found:
+        return [""] * 4
+    ratio = found.found
+    return [number(ratio.ratio), span(ratio.low, ratio.high), short(found.rival), found.verdict]
+
+
+def times(x):
+    """A geometric mean of advantages in words."""
+    if x is None:
+        return ""
+    if abs(x - 1) < 0.005:
+        return "the same"
+    return f"{number(x)} x better" if x > 1 else f"{number(1 / x)} x worse"
+
+
+def summary(results):
+    """Theme by theme: how often BMA is ahead, and by how much."""
+    lines = [["", "", "", "to the best malloc", "ahead", "level", "behind"]]
+    for s in sums(results):
+        counts = [str(s.counts[v]) for v in ("ahead", "level", "behind")]
+        lines.append([s.theme, s.kind, s.subject, times(s.times_best_malloc), *counts])
+    return align(lines, 4) if len(lines) > 1 else []
 
 
 def verdicts(results):
@@ -98,9 +128,10 @@ def verdicts(results):
 ENOUGH = 0.95
 
 
-def disturbed(results):
-    """Warns of rows by wall clock whose threads had to share their CPUs with other work."""
-    rows = []
+def noisy(results):
+    """Rows by wall clock whose threads had to share their CPUs with other work, and what share the
+    worst peer had."""
+    rows = {}
     for row, peers in results.values.items():
         threads = re.search(r"/threads:([12])$", row)
         if threads:
@@ -110,7 +141,13 @@ def disturbed(results):
             shares = [results.median(row, p, "crew_cpus") for p in peers if p in HELPLESS]
         shares = [share for share in shares if share is not None]
         if shares and min(shares) < ENOUGH:
-            rows.append(f"{row} ({min(shares):.2f})")
+            rows[row] = min(shares)
+    return rows
+
+
+def disturbed(results):
+    """Warns of these."""
+    rows = [f"{row} ({share:.2f})" for row, share in noisy(results).items()]
     if rows:
         yield "Too noisy: other work ran on the CPUs of these rows, so do not trust their figures"
         yield f"(share of its CPUs that the worst peer had): {', '.join(rows)}"
