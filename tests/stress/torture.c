@@ -19,7 +19,6 @@
 #include <pthread.h>
 
 #include "storm.h"
-#include "test.h"
 
 extern const struct rcu_flavor_struct urcu_memb_flavor, urcu_mb_flavor, urcu_qsbr_flavor,
 	urcu_bp_flavor;

@@ -2,9 +2,11 @@
 /*
  * What the files of the torture share, see torture.c.
  *
- * torture.c            words, threads, what must hold at the end
- * torture_thread.c     readers, updaters, the keeper, the storm
- * torture_object.c     objects, the table they are found in, who is in a section
+ * torture.c          words, threads, what must hold at the end
+ * torture_thread.c   what threads do: readers, updaters, the keeper, the storm
+ * torture_reader.c   read sections
+ * torture_object.c   objects, and the table in which they are found
+ * torture_witness.c  who was in a section when an object was freed
  */
 #ifndef BMA_TORTURE_H
 #define BMA_TORTURE_H
@@ -16,7 +18,10 @@
 #include <sys/types.h>
 #include <urcu/flavor.h>
 
+#include "test.h"
+
 #define THREADS_MAX 64u
+#define TABLE 64u
 
 /* Set before the threads begin, but for stop. */
 struct torture {
@@ -63,14 +68,32 @@ struct object *table_look(uint64_t place);
 bool table_replace(uint64_t place, unsigned int alloc_flags, unsigned int free_flags);
 
 /* Reader @n is in a section, or no longer. Called inside it. */
-void section_enter(unsigned int n);
-void section_leave(unsigned int n);
-/* Free an object and wait: who was in a section when something was freed before may not be in it after. */
-void section_barrier(uint64_t r);
+void witness_enter(unsigned int n);
+void witness_leave(unsigned int n);
+/* A section that is under way, of any reader from @first on; 0: there is none. */
+uint64_t witness_find(uint64_t first);
+/* Is it still? */
+bool witness_inside(uint64_t w);
+/* What was at @place has been passed to free_rcu, in presence of @w. */
+void witness_freed(uint64_t place, uint64_t w, uint64_t generation);
+/* By one thread at a time. */
+void witness_destructed(uint64_t generation);
+/* Free an object, wait for a barrier, and look whether it kept its promise. */
+void witness_barrier(uint64_t r);
 
-/* An object changed under a reader. Does not return. */
-void torture_changed(const struct object *o, uint64_t generation, const char *when);
+struct self {
+	unsigned int n;
+	uint64_t rng;
+	bool registered;
+};
 
+static inline bool chance(uint64_t *rng, uint64_t one_in)
+{
+	return test_random(rng) % one_in == 0;
+}
+
+/* One read section. */
+void torture_read(struct self *t);
 /* Thread @n of readers, then updaters, then the keeper. */
 void *torture_thread(void *n);
 /* Move one of them to some CPU. */

@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects of the torture.
- *
- * Three things would show a grace period that was too short. A reader sees an object change. An object is
- * given out while the reader that was in a section when it was freed, its witness, is still in that section:
- * no reader needs to hold that very object for that. And a barrier returns to the same, for what anybody freed
- * before; with a destructor it must also have run for all of these, and no grace period of others hides that.
- * What else is looked at: an object has one owner at a time, and nobody writes to it while it is free.
+ * Objects of the torture, and the table in which readers find them. Each is filled anew as soon as it is given out, so
+ * that a reader who still holds it would see it. What else is looked at: an object has one owner at a time, its
+ * witness has left when it comes back, it was destructed if it had to be, and nobody wrote to it while it was free.
  */
 #include "torture.h"
-
-#include "test.h"
 
 /* What CHECK prints. */
 #define test_seed torture.seed
 
-#define TABLE 64u
 #define WORDS 9u
-#define DESTRUCTED 65536u
 #define LIVE 0xa11ceu
 #define FREED 0xf4eedu
 #define DESTROYED 0xde57u
@@ -30,18 +22,7 @@ struct object {
 	_Atomic uint64_t word[WORDS];
 };
 
-/* Even: not in a section. Goes up only, so a number is one section. */
-static struct {
-	_Atomic uint64_t number __attribute__((aligned(64)));
-} sections[THREADS_MAX];
-
 static _Atomic(struct object *) table[TABLE];
-/* What was freed last of what was at a place, once that call has returned. */
-static struct {
-	_Atomic uint64_t witness, generation;
-} retired[TABLE];
-/* The latest generation that was destructed, of those with the same last bits. */
-static _Atomic uint64_t destructed[DESTRUCTED];
 static _Atomic uint64_t generations;
 
 static uint64_t load(const _Atomic uint64_t *word)
@@ -88,38 +69,10 @@ size_t object_size(void)
 	return sizeof(struct object);
 }
 
-/* A section that is under way, of any reader from @first on; 0: there is none. */
-static uint64_t witness(uint64_t first)
-{
-	for (unsigned int i = 0; i < torture.readers; i++) {
-		unsigned int n = (unsigned int)(first + i) % torture.readers;
-		uint64_t number = atomic_load_explicit(&sections[n].number, memory_order_acquire);
-
-		if (number & 1)
-			return number * THREADS_MAX + n;
-	}
-	return 0;
-}
-
-static bool under_way(uint64_t w)
-{
-	return w && load(&sections[w % THREADS_MAX].number) == w / THREADS_MAX;
-}
-
-void section_enter(unsigned int n)
-{
-	atomic_fetch_add_explicit(&sections[n].number, 1, memory_order_seq_cst);
-}
-
-void section_leave(unsigned int n)
-{
-	atomic_fetch_add_explicit(&sections[n].number, 1, memory_order_release);
-}
-
 /* Where a broken flavour is asked for, this is not what was to be shown: there a reader has to see it. */
 static void check_witness(const struct object *o, const char *by)
 {
-	CHECK(torture.broken || !under_way(load(&o->witness)),
+	CHECK(torture.broken || !witness_inside(load(&o->witness)),
 	      "object %p went to %s in a section that was there when it was freed", (const void *)o,
 	      by);
 }
@@ -148,15 +101,6 @@ struct object *object_new(unsigned int flags)
 	return o;
 }
 
-/* By one thread at a time. */
-static void note_destructed(uint64_t generation)
-{
-	_Atomic uint64_t *latest = &destructed[generation % DESTRUCTED];
-
-	if (load(latest) < generation)
-		store(latest, generation);
-}
-
 /* Never under a user, never before the grace period; again before its memory goes. */
 void object_dtor(void *obj, void *unused)
 {
@@ -167,7 +111,7 @@ void object_dtor(void *obj, void *unused)
 	CHECK(old == FREED || old == DESTROYED || old == 0, "destructor of object %p in use", obj);
 	if (old == FREED) {
 		check_witness(o, "its destructor");
-		note_destructed(object_generation(o));
+		witness_destructed(object_generation(o));
 	}
 	if (!old)
 		fill(o);
@@ -190,15 +134,14 @@ void object_free_private(struct object *o)
 
 static void retire(struct object *o, uint64_t place, unsigned int flags)
 {
-	uint64_t w = witness(place >> 32), generation = object_generation(o);
+	uint64_t w = witness_find(place >> 32), generation = object_generation(o);
 
 	disown(o, w);
 	if (!flags)
 		bma_cache_free_rcu(torture.cache, o);
 	else
 		CHECK(!bma_cache_free_rcu_flags(torture.cache, o, flags), "outside any section");
-	atomic_store_explicit(&retired[place % TABLE].witness, w, memory_order_release);
-	atomic_store_explicit(&retired[place % TABLE].generation, generation, memory_order_release);
+	witness_freed(place, w, generation);
 }
 
 /* rcu_dereference() and rcu_xchg_pointer(), in the words of C11, which sanitizers understand. */
@@ -233,35 +176,4 @@ void table_clear(void)
 {
 	for (uint64_t i = 0; i < TABLE; i++)
 		retire(swap(i, NULL), i, 0);
-}
-
-static void check_barrier(uint64_t w, uint64_t generation)
-{
-	CHECK(torture.broken || !under_way(w), "a barrier returned before a reader left");
-	CHECK(!torture.recycle || load(&destructed[generation % DESTRUCTED]) >= generation,
-	      "a barrier returned before generation %llu was destructed",
-	      (unsigned long long)generation);
-}
-
-void section_barrier(uint64_t r)
-{
-	uint64_t witnesses[TABLE], freed[TABLE];
-
-	table_replace(r, BMA_SLEEP, torture.limited ? BMA_SLEEP : 0);
-	for (uint32_t i = 0; i < TABLE; i++) {
-		witnesses[i] = atomic_load_explicit(&retired[i].witness, memory_order_acquire);
-		freed[i] = atomic_load_explicit(&retired[i].generation, memory_order_acquire);
-	}
-	CHECK(!bma_rcu_barrier(torture.cache), "barrier outside any section");
-	for (uint32_t i = 0; i < TABLE; i++)
-		check_barrier(witnesses[i], freed[i]);
-	count(&tally.barriers);
-}
-
-void torture_changed(const struct object *o, uint64_t generation, const char *when)
-{
-	fprintf(stderr, "object %p of generation %llu changed %s, is of %llu (seed %llu)\n",
-		(const void *)o, (unsigned long long)generation, when,
-		(unsigned long long)object_generation(o), (unsigned long long)torture.seed);
-	_exit(torture.broken ? 0 : 1);
 }

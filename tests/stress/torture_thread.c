@@ -2,36 +2,16 @@
 /* The threads of the torture. */
 #include "torture.h"
 
-#include <errno.h>
 #include <pthread.h>
 
 #include "storm.h"
-#include "test.h"
 
 /* What CHECK prints. */
 #define test_seed torture.seed
 
-#define HELD 4u
 #define HANDLER_OBJS 40 /* more than a magazine, where these are small */
 
-struct self {
-	unsigned int n;
-	uint64_t rng;
-	bool registered;
-};
-
-struct held {
-	uint64_t place;
-	struct object *object;
-	uint64_t generation;
-};
-
 static _Atomic pid_t tids[THREADS_MAX];
-
-static bool chance(uint64_t *rng, uint64_t one_in)
-{
-	return test_random(rng) % one_in == 0;
-}
 
 /* QSBR threads go offline for it; for other flavours the calls do nothing. */
 static void nap(struct self *t, unsigned int us)
@@ -69,88 +49,6 @@ void torture_move(uint64_t r)
 	count(&tally.moves);
 }
 
-/* Stay in a section: mostly not for long, at times across a grace period's worth of updates. */
-static void linger(struct self *t)
-{
-	uint64_t r = test_random(&t->rng);
-
-	if (r % 512 == 0)
-		usleep((unsigned int)(r >> 32 & 2047));
-	else if (r % 32 == 1)
-		sched_yield();
-	else if (r % 8 == 2)
-		for (uint64_t i = r >> 32 & 4095; i; i--)
-			atomic_signal_fence(memory_order_seq_cst);
-	if (torture.migrate && !(r >> 48 & 15))
-		torture_move(r);
-}
-
-static void check(const struct held *held, unsigned int n, const char *when)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		if (!object_is(held[i].object, held[i].generation))
-			torture_changed(held[i].object, held[i].generation, when);
-	}
-}
-
-static void hold(struct held *held, uint64_t place)
-{
-	held->place = place;
-	held->object = table_look(place);
-	held->generation = object_generation(held->object);
-}
-
-/* An update in a section, at times of the very object that is held: it has to last all the same. */
-static void update_inside(struct self *t, const struct held *held, unsigned int n)
-{
-	uint64_t r = test_random(&t->rng);
-
-	table_replace(r >> 8 & 1 ? held[r % n].place : r, 0, 0);
-}
-
-/* What would have to wait says so instead, and does nothing. */
-static void try_to_wait(const struct held *held)
-{
-	CHECK(bma_rcu_barrier(torture.cache) == -EDEADLK, "barrier in a section");
-	CHECK(bma_cache_free_rcu_flags(torture.cache, held->object, BMA_SLEEP) == -EDEADLK,
-	      "a free that may wait, in a section");
-}
-
-static void look(struct self *t, struct held *held, unsigned int *n)
-{
-	bool nested = chance(&t->rng, 8);
-
-	if (nested)
-		torture.rcu->read_lock();
-	if (*n < HELD)
-		hold(&held[(*n)++], test_random(&t->rng));
-	linger(t);
-	/* A QSBR section ends where its thread waits. */
-	if (!torture.qsbr && chance(&t->rng, 256))
-		try_to_wait(&held[0]);
-	if (nested)
-		torture.rcu->read_unlock();
-	check(held, *n, "within a section");
-	if (!torture.limited && chance(&t->rng, 8))
-		update_inside(t, held, *n);
-}
-
-static void read_some(struct self *t)
-{
-	struct held held[HELD];
-	unsigned int n = 0;
-
-	torture.rcu->read_lock();
-	section_enter(t->n);
-	for (uint64_t looks = 1 + test_random(&t->rng) % 8; looks; looks--)
-		look(t, held, &n);
-	check(held, n, "at the end of a section");
-	section_leave(t->n);
-	torture.rcu->read_unlock();
-	torture.rcu->read_quiescent_state();
-	count(&tally.sections);
-}
-
 static void join_rcu(struct self *t)
 {
 	torture.rcu->register_thread();
@@ -165,12 +63,12 @@ static void leave_rcu(struct self *t)
 
 static void reader(struct self *t)
 {
-	read_some(t);
+	torture_read(t);
 	if (chance(&t->rng, 64))
 		nap(t, (unsigned int)(test_random(&t->rng) % 300));
 	/* A wait must leave a reader as it was: QSBR threads online. */
 	if (chance(&t->rng, 1024))
-		section_barrier(test_random(&t->rng));
+		witness_barrier(test_random(&t->rng));
 	if (chance(&t->rng, 1024)) {
 		leave_rcu(t);
 		join_rcu(t);
@@ -199,7 +97,7 @@ static void updater(struct self *t)
 	if (chance(&t->rng, 32))
 		private_objects(t);
 	if (chance(&t->rng, 4096))
-		section_barrier(test_random(&t->rng));
+		witness_barrier(test_random(&t->rng));
 	if (chance(&t->rng, 2048))
 		nap(t, (unsigned int)(r >> 32 & 255));
 	if (t->registered)
@@ -225,7 +123,7 @@ static void keeper(struct self *t)
 		bma_poll(0);
 		break;
 	default:
-		section_barrier(r);
+		witness_barrier(r);
 	}
 	if (t->registered)
 		torture.rcu->read_quiescent_state();
