@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One program per peer: its workloads, under Google Benchmark's command line. */
-#include "workload.h"
+#include "workloads/workload.h"
 
 int main(int argc, char **argv)
 {

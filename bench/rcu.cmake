@@ -2,8 +2,8 @@
 # One program per way to free what readers may look at: an allocator and a method.
 pkg_check_modules(BENCH_URCU REQUIRED IMPORTED_TARGET liburcu-memb liburcu-cds)
 
-set(bench_rcu_workloads main_rcu.c bench_rcu_call.c bench_rcu_churn.c bench_htab_locked.c
-  bench_htab_lfht.c)
+set(bench_rcu_workloads main_rcu.c workloads/rcu/call.c workloads/rcu/churn.c htab/locked.c
+  htab/lfht.c)
 
 # bench_deferral(NAME HEADER DEFERRAL [OPTIONS ...] [LIBRARIES ...])
 function(bench_deferral name header deferral)

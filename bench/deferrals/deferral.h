@@ -38,8 +38,8 @@
 #define BENCH_HEAD_AT 0
 #endif
 
-#include "memb.h"
-#include "workload.h"
+#include "workloads/rcu/memb.h"
+#include "workloads/workload.h"
 
 /** defer_say_waiting - The counter that every method has. */
 static inline void defer_say_waiting(struct bench_state *st, uint64_t objects, size_t size)

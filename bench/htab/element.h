@@ -3,7 +3,7 @@
 #ifndef BENCH_HTAB_ELEMENT_H
 #define BENCH_HTAB_ELEMENT_H
 
-#include "memb.h"
+#include "workloads/rcu/memb.h"
 
 #include <urcu/rculfhash.h>
 

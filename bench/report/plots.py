@@ -10,7 +10,7 @@ from plan import ALL_PEERS, PEERS, THEMES, columns_of, family_of
 from standing import ratio
 
 PERCENTILES = ("p50", "p99", "p99.9", "p99.99", "max")
-# As in bench_burst.c: bursts per run, and the objects of one that goes on beyond the stock.
+# As in workloads/burst.c: bursts per run, and the objects of one that goes on beyond the stock.
 BURSTS, BEYOND = 8, 3 * 16384
 # Memory, by what is asked of it; the unit of each chart is its columns'.
 MEMORY = (

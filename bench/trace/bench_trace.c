@@ -7,7 +7,7 @@
  * Each peer finds as much memory touched before as it needs: a virtual machine's host gives memory on
  * the first touch ever, which is no peer's doing.
  */
-#include "workload.h"
+#include "workloads/workload.h"
 
 #include "trace/heap.h"
 

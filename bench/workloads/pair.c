@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What do an allocation and a free of the same object cost, with nothing between them? */
-#include "workload.h"
+#include "workloads/workload.h"
 
 /* Pairs per turn of Google Benchmark's loop. */
 #define PAIRS 1024

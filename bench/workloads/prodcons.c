@@ -3,7 +3,7 @@
  * How many objects a second can one thread allocate and another, on another CPU, free? They are
  * handed over through a bounded ring with one producer and one consumer, BURST pointers at a time.
  */
-#include "workload.h"
+#include "workloads/workload.h"
 
 #include <stdatomic.h>
 

@@ -6,7 +6,7 @@
  * Before that, for every peer alike, as much memory is touched and given back: a virtual machine's host
  * gives memory on the first touch ever, which is no peer's doing. The second such pass is the floor.
  */
-#include "workload.h"
+#include "workloads/workload.h"
 
 #include <stdlib.h>
 #include <string.h>

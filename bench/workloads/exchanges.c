@@ -4,7 +4,7 @@
  * the objects that a slot keeps (its high watermark), counted by the library, per allocation and
  * free.
  */
-#include "workload.h"
+#include "workloads/workload.h"
 
 #include <bma/bma.h>
 

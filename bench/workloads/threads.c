@@ -4,7 +4,7 @@
  * taking turns if there are more threads than CPUs. Real time gives the throughput, the CPU time of
  * the threads the cost per operation where there are more threads than CPUs.
  */
-#include "workload.h"
+#include "workloads/workload.h"
 
 #define PAIRS 1024
 #define BATCH 1000

@@ -4,7 +4,7 @@
  * stock that the cache was told to keep: none may fail. Then on until three times the stock: what
  * fails must be counted as "depot empty", and nothing else.
  */
-#include "workload.h"
+#include "workloads/workload.h"
 
 #include <bma/bma.h>
 

@@ -4,7 +4,7 @@
  * the allocator alone; touched_ writes one word of each object, as a program would at least, which adds the
  * same cache misses for every peer that does not touch objects itself.
  */
-#include "workload.h"
+#include "workloads/workload.h"
 
 #define MAX_BATCH 10000
 

@@ -4,7 +4,7 @@
  * counter: a random one of PLACES is freed if it holds an object, and filled if not, so that the
  * number of live objects wanders and caches run full and empty.
  */
-#include "workload.h"
+#include "workloads/workload.h"
 
 #include <string.h>
 
