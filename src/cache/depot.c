@@ -4,6 +4,10 @@
 
 /* Watermarks of depots deeper than this are looked at once in so many exchanges: it costs a line. */
 #define LOOK_EVERY 4u
+/* So many magazines that a slot put wait for that slot, last in first out. */
+#define NEAR 4u
+/* After so many magazines that another slot put, a cache is one whose objects die on another CPU. */
+#define HANDED_OVER 16u
 
 /*
  * The next owner goes through all of it soon, and it comes from another CPU's cache: have the lines fetched
@@ -67,8 +71,14 @@ void bma__depot_recount(struct bma__engine *e, struct bma__depot *d)
 {
 	uint64_t full = 0;
 
-	for (uint32_t i = 0; i < BMA__DEPOT_STACKS; i++)
-		full += length(e, bma__depot_stack(d, i));
+	for (uint32_t i = 0; i < BMA__DEPOT_RING; i++)
+		full += length(e, &d->full[i]);
+	for (uint32_t i = 0; i < BMA__DEPOT_RECENT; i++) {
+		uint64_t n = length(e, &d->recent[i].stack);
+
+		atomic_store_explicit(&d->recent[i].n, (uint32_t)n, memory_order_relaxed);
+		full += n;
+	}
 	atomic_store_explicit(&d->puts, atomic_load_explicit(&d->gets, memory_order_relaxed) + full,
 			      memory_order_relaxed);
 	atomic_store_explicit(&d->empty_puts,
@@ -77,13 +87,24 @@ void bma__depot_recount(struct bma__engine *e, struct bma__depot *d)
 			      memory_order_relaxed);
 }
 
-/* From what came back from grace periods: to the slot of @plane first. */
-static uintptr_t take_recent(struct bma__engine *e, struct bma__depot *d, uint32_t plane)
+/*
+ * From the stacks by slot, that of @plane first. Of the others only what is above @keep: the few that a slot put for itself,
+ * or nothing of what came back from a grace period.
+ */
+static uintptr_t take_recent(struct bma__engine *e, struct bma__depot *d, uint32_t plane,
+			     uint32_t keep)
 {
 	uintptr_t word = 0;
 
-	for (uint32_t i = 0; i < BMA__DEPOT_RECENT && !word; i++)
-		word = bma__stack_pop(&d->recent[(plane + i) % BMA__DEPOT_RECENT].stack, e->class);
+	for (uint32_t i = 0; i < BMA__DEPOT_RECENT && !word; i++) {
+		struct bma__depot_recent *r = &d->recent[(plane + i) % BMA__DEPOT_RECENT];
+
+		if (atomic_load_explicit(&r->n, memory_order_relaxed) <= (i ? keep : 0))
+			continue;
+		word = bma__stack_pop(&r->stack, e->class);
+		if (word)
+			atomic_fetch_sub_explicit(&r->n, 1, memory_order_relaxed);
+	}
 	return word;
 }
 
@@ -99,15 +120,17 @@ static uintptr_t take_stock(struct bma__engine *e, struct bma__depot *d)
 
 /*
  * One round over all stacks: a magazine in hand, or 0; @nth: how many had been got before. @plane: for which slot, or
- * UINT32_MAX for none, who has the oldest.
+ * UINT32_MAX for none, who has the oldest first.
  */
 static uintptr_t take_once(struct bma__engine *e, struct bma__depot *d, uint32_t plane,
 			   uint64_t *nth)
 {
-	uintptr_t word = plane == UINT32_MAX ? take_stock(e, d) : take_recent(e, d, plane);
+	uintptr_t word = plane == UINT32_MAX ? 0 : take_recent(e, d, plane, NEAR);
 
 	if (!word)
-		word = plane == UINT32_MAX ? take_recent(e, d, 0) : take_stock(e, d);
+		word = take_stock(e, d);
+	if (!word)
+		word = take_recent(e, d, plane == UINT32_MAX ? 0 : plane, 0);
 	if (word)
 		*nth = atomic_fetch_add_explicit(&d->gets, 1, memory_order_relaxed);
 	return word;
@@ -136,9 +159,35 @@ static uint64_t put(struct bma__engine *e, struct bma__depot *d, uintptr_t word)
 	return nth;
 }
 
+/* The same for the slot that this comes from, if not much waits for it there. */
+static uint64_t put_near(struct bma__engine *e, struct bma__depot *d, uintptr_t word)
+{
+	uint32_t plane = bma__plane_home();
+	struct bma__depot_recent *r = &d->recent[plane % BMA__DEPOT_RECENT];
+	uint64_t nth;
+
+	*bma__mag_plane(bma__mag_base(e->class, word)) = plane;
+	if (atomic_load_explicit(&r->n, memory_order_relaxed) >= NEAR)
+		return put(e, d, word);
+	atomic_fetch_add_explicit(&r->n, 1, memory_order_relaxed);
+	nth = atomic_fetch_add_explicit(&d->puts, 1, memory_order_relaxed);
+	bma__stack_push(&r->stack, e->class, word);
+	return nth;
+}
+
 static bool looks(uint64_t nth, uint32_t mark)
 {
 	return mark <= LOOK_EVERY || nth % LOOK_EVERY == 0;
+}
+
+/* A magazine in hand that another slot put: where that is the rule the stock is to be deep, see default_target(). */
+static void handed_over(struct bma__engine *e, struct bma__depot *d)
+{
+	if (atomic_load_explicit(&e->hands_over, memory_order_relaxed) ||
+	    atomic_fetch_add_explicit(&d->handed, 1, memory_order_relaxed) + 1 < HANDED_OVER)
+		return;
+	atomic_store_explicit(&e->hands_over, true, memory_order_relaxed);
+	bma__worker_kick(e);
 }
 
 static uintptr_t get_from(struct bma__engine *e, struct bma__depot *d, uint32_t plane)
@@ -150,6 +199,8 @@ static uintptr_t get_from(struct bma__engine *e, struct bma__depot *d, uint32_t 
 	if (!word)
 		return 0;
 	prefetch_down(e->class, word);
+	if (*bma__mag_plane(bma__mag_base(e->class, word)) != plane)
+		handed_over(e, d);
 	if (!looks(nth, low))
 		return word;
 	left = bma__depot_depth(d);
@@ -187,7 +238,7 @@ void bma__depot_put(struct bma__engine *e, uintptr_t word)
 {
 	struct bma__depot *d = &e->depot[bma__topo_node_now()];
 	uint32_t high = atomic_load_explicit(&e->high_mags, memory_order_relaxed);
-	uint64_t nth = put(e, d, word);
+	uint64_t nth = put_near(e, d, word);
 
 	if (looks(nth, high))
 		watch(e, d, high);
@@ -227,8 +278,10 @@ void bma__depot_return(struct bma__engine *e, struct bma__depot *d,
 		       const struct bma__depot_batch *batch)
 {
 	atomic_fetch_add_explicit(&d->puts, batch->n, memory_order_relaxed);
-	for (uint32_t i = 0; i < BMA__DEPOT_RECENT; i++)
+	for (uint32_t i = 0; i < BMA__DEPOT_RECENT; i++) {
+		atomic_fetch_add_explicit(&d->recent[i].n, batch->chain[i].n, memory_order_relaxed);
 		bma__stack_push_chain(&d->recent[i].stack, e->class, &batch->chain[i]);
+	}
 	atomic_fetch_add_explicit(&d->ours, batch->n, memory_order_relaxed);
 }
 

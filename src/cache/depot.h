@@ -9,9 +9,11 @@
  * 1000 ago (measured with one line per object between two CPUs). And the lines that putters and getters
  * change are not the same ones.
  *
- * What comes back from a grace period is another case: it comes from the CPU that freed it, a moment ago, and is best
- * handed out there again, before the stock is touched. It stands on a few stacks of its own, by the slot that it was
- * freed in, last in first out; a get looks at that of its own slot first.
+ * What a slot has just put, and what comes back from a grace period, is another case: it comes from the CPU that freed it, a
+ * moment ago, and is best handed out there again, before the stock is touched. It stands on a few stacks of its own, by the
+ * slot that it was freed in, last in first out; a get looks at that of its own slot first, then at the ring, then at
+ * those of others. Of a slot's puts only the first few go there: those of one that frees what others
+ * allocate belong on the ring.
  *
  * Invariant: a magazine that was put can be got, whatever other calls are stopped at: each stack is
  * lock-free, and a get that finds nothing has looked at all of them, the recent ones included. puts and gets only say where to begin
@@ -27,14 +29,18 @@ struct bma__engine;
 #define BMA__DEPOT_RING 64u
 #define BMA__DEPOT_RECENT 8u
 
+/* By slot, each on a line of its own. */
+struct bma__depot_recent {
+	struct bma__mag_stack stack __attribute__((aligned(BMA_CACHELINE)));
+	_Atomic uint32_t n; /* how many; counted before a push and after a pop, so never too few */
+};
+
 struct bma__depot {
 	struct bma__mag_stack full[BMA__DEPOT_RING] __attribute__((aligned(2 * BMA_CACHELINE)));
-	/* By slot, each on a line of its own. */
-	struct {
-		struct bma__mag_stack stack __attribute__((aligned(BMA_CACHELINE)));
-	} recent[BMA__DEPOT_RECENT];
+	struct bma__depot_recent recent[BMA__DEPOT_RECENT];
 	_Atomic uint64_t puts __attribute__((aligned(2 * BMA_CACHELINE)));
 	_Atomic uint64_t gets __attribute__((aligned(2 * BMA_CACHELINE)));
+	_Atomic uint32_t handed;   /* gets of what another slot put, up to a few */
 	_Atomic uint32_t low_seen; /* least depth at a get since the worker looked */
 	struct bma__mag_stack empty __attribute__((aligned(2 * BMA_CACHELINE)));
 	_Atomic uint64_t empty_puts, empty_gets;

@@ -139,13 +139,11 @@ static void promise_slots(struct bma__engine *e)
 	atomic_fetch_add_explicit(&e->slot_mags, want - has, memory_order_relaxed);
 }
 
-/* By default a quarter of what is live. */
-static uint64_t limbo_max(struct bma__engine *e)
+/* Objects that are neither in a slab nor in a depot: live, in slots, in limbo, in hand. */
+static uint64_t in_use(struct bma__engine *e)
 {
-	uint64_t least = LIMBO_MAX / e->geo.stride, away;
+	uint64_t away;
 
-	if (e->attr_limbo_max)
-		return e->attr_limbo_max / e->geo.stride + !!(e->attr_limbo_max % e->geo.stride);
 	bma__lock_take(&e->lock);
 	away = e->objs_carved - e->objs_home;
 	bma__lock_drop(&e->lock);
@@ -154,25 +152,49 @@ static uint64_t limbo_max(struct bma__engine *e)
 
 		away = away > stock ? away - stock : 0;
 	}
-	return away / 4 > least ? away / 4 : least;
+	return away;
+}
+
+/* By default a quarter of what is live. */
+static uint64_t limbo_max(struct bma__engine *e, uint64_t used)
+{
+	uint64_t least = LIMBO_MAX / e->geo.stride;
+
+	if (e->attr_limbo_max)
+		return e->attr_limbo_max / e->geo.stride + !!(e->attr_limbo_max % e->geo.stride);
+	return used / 4 > least ? used / 4 : least;
+}
+
+/*
+ * As much as is in use, within bounds: a cache of few objects is not to have thousands in stock. But where objects are freed by
+ * another CPU the stock is the way that they go before they are allocated again, and a long one is faster: see depot.h.
+ */
+static uint64_t default_target(struct bma__engine *e, uint64_t used, uint64_t slots)
+{
+	uint32_t boost = atomic_load_explicit(&e->boost, memory_order_relaxed);
+	uint64_t most = (4 * (uint64_t)e->tape * e->capacity * slots) << boost;
+	uint64_t least = (2 * (uint64_t)e->capacity) << boost;
+
+	if (atomic_load_explicit(&e->hands_over, memory_order_relaxed))
+		return most;
+	return used < least ? least : used > most ? most : used;
 }
 
 void bma__engine_set_marks(struct bma__engine *e)
 {
-	uint64_t slots = bma__plane_count(e), target = e->attr_reserve, low;
-	uint32_t boost = atomic_load_explicit(&e->boost, memory_order_relaxed);
+	uint64_t slots = bma__plane_count(e), target = e->attr_reserve, used = in_use(e), low;
 	uint32_t nodes = bma__topo.nodes, mags;
 
 	slots = slots ? slots : 1;
 	if (!target)
-		target = (4 * (uint64_t)e->tape * e->capacity * slots) << boost;
+		target = default_target(e, used, slots);
 	low = e->attr_low ? e->attr_low * slots : target / 4;
 	mags = (bma__engine_mags(e, target) + nodes - 1) / nodes;
 	atomic_store_explicit(&e->target_mags, mags, memory_order_relaxed);
 	atomic_store_explicit(&e->low_mags, (bma__engine_mags(e, low) + nodes - 1) / nodes,
 			      memory_order_relaxed);
 	atomic_store_explicit(&e->high_mags, 2 * mags + 2, memory_order_relaxed);
-	atomic_store_explicit(&e->limbo_max, limbo_max(e), memory_order_relaxed);
+	atomic_store_explicit(&e->limbo_max, limbo_max(e, used), memory_order_relaxed);
 	promise_slots(e);
 }
 

@@ -44,10 +44,11 @@ struct bma__engine {
 	uint32_t tape_max; /* and after it has grown */
 	uint32_t attr_low;
 	size_t attr_reserve;
-	size_t attr_limbo_max;	      /* bytes */
-	_Atomic uint64_t limbo_max;   /* objects that may wait for a grace period */
-	_Atomic uint32_t boost;	      /* doublings of the depot's stock */
-	_Atomic uint32_t low_mags;    /* depot, per node: below it the worker refills ... */
+	size_t attr_limbo_max;	    /* bytes */
+	_Atomic uint64_t limbo_max; /* objects that may wait for a grace period */
+	_Atomic bool hands_over;   /* objects are freed by other slots than they are allocated by */
+	_Atomic uint32_t boost;	   /* doublings of the depot's stock */
+	_Atomic uint32_t low_mags; /* depot, per node: below it the worker refills ... */
 	_Atomic uint32_t target_mags; /* ... up to this */
 	_Atomic uint32_t high_mags;   /* above it the worker drains */
 	_Atomic uint32_t slot_mags;   /* magazines promised for what slots hold besides objects */
