@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "host.h"
+#include "topology.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -11,8 +12,7 @@
 #include <unistd.h>
 
 static cpu_set_t allowed;
-static int nr_cpus;
-static size_t cpu_of[CPU_SETSIZE];
+static const struct topology *machine;
 
 void host_init(void)
 {
@@ -20,37 +20,68 @@ void host_init(void)
 		perror("bench: sched_getaffinity");
 		exit(1);
 	}
-	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (CPU_ISSET(cpu, &allowed))
-			cpu_of[nr_cpus++] = cpu;
-	}
+	machine = topology_get();
 }
 
 int host_cpus(void)
 {
-	return nr_cpus;
+	return machine->nr_cpus;
 }
 
+/* Numbers measured here under the name of another machine would be lies. */
 static void bind(const cpu_set_t *set)
 {
+	if (!machine->this_system) {
+		fprintf(stderr,
+			"bench: %s describes another machine: its plan can be shown, not run\n",
+			topology_source());
+		_exit(2);
+	}
 	if (sched_setaffinity(0, sizeof(*set), set)) {
 		perror("bench: sched_setaffinity");
 		exit(1);
 	}
 }
 
-void host_pin(int i)
+/* @at: place in the order, not the system's number. */
+static void bind_to(int at)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	CPU_SET(cpu_of[i % nr_cpus], &set);
+	if (machine->this_system)
+		CPU_SET((size_t)machine->cpu[at].os, &set);
 	bind(&set);
+}
+
+void host_pin(int i)
+{
+	bind_to(i % machine->nr_cpus);
 }
 
 void host_unpin(void)
 {
 	bind(&allowed);
+}
+
+int host_nodes(void)
+{
+	return machine->nr_nodes;
+}
+
+int host_node_cpus(int node)
+{
+	return machine->node[node].cpus;
+}
+
+int host_node_cores(int node)
+{
+	return machine->node[node].cores;
+}
+
+void host_pin_node(int node, int i)
+{
+	bind_to(topology_of_node(machine, node, i % machine->node[node].cpus));
 }
 
 size_t host_resident(void)

@@ -7,14 +7,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** host_init - Reads which CPUs this process may use. In main(), before any thread is bound. */
+/**
+ * host_init - Reads which CPUs this process may use. First in main(), before any thread is started.
+ *
+ * If hwloc was told to describe another machine (HWLOC_SYNTHETIC), the calls below answer for that
+ * one, and the first thread that is to be bound ends the process with status 2.
+ */
 void host_init(void);
 /** host_cpus - How many these are. */
 int host_cpus(void);
-/** host_pin - Bind this thread to the CPU number @i, counted modulo host_cpus(). */
+/** host_pin - Bind this thread to the CPU number @i in the order of struct topology, which begins
+ * with one CPU of each core; counted modulo host_cpus(). */
 void host_pin(int i);
 /** host_unpin - Let this thread run on all of them. */
 void host_unpin(void);
+
+/** host_nodes - How many NUMA nodes there are; some may have no CPUs, some CPUs no node. */
+int host_nodes(void);
+/** host_node_cpus - How many CPUs of @node this process may use. */
+int host_node_cpus(int node);
+/** host_node_cores - How many cores these belong to. */
+int host_node_cores(int node);
+/** host_pin_node - Bind this thread to the CPU number @i of @node, in the same order; counted
+ * modulo host_node_cpus(), which must not be 0. */
+void host_pin_node(int node, int i);
 
 /** host_resident - Resident bytes of this process, exact; allocates nothing. */
 size_t host_resident(void);

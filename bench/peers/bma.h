@@ -13,7 +13,7 @@
 #endif
 #define PEER_NAME "bma-inline"
 #endif
-#define PEER_WORKLOADS WORKLOAD_ALL
+#define PEER_WORKLOADS (WORKLOAD_ALL | WORKLOAD_TRACE)
 
 typedef struct bma_cache *peer_pool;
 

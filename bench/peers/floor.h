@@ -21,7 +21,7 @@ struct floor_pool {
 };
 
 /** FLOOR_POOLS - Pools that a process may have. */
-#define FLOOR_POOLS 12
+#define FLOOR_POOLS 64
 
 /**
  * floor_create - Make a pool.

@@ -2,18 +2,14 @@
 /*
  * What the malloc peers share: malloc() and free() of whichever library the program is linked with,
  * which is how their users call them. Included by a peer that has defined PEER_LIBRARY, part of the
- * file name that malloc() must come from: a peer must never be glibc by accident.
+ * file name that malloc() must come from: a peer must never be glibc by accident. A library that has
+ * calls beside malloc() is a peer of its own with PEER_OWN_CALLS.
  */
 #ifndef BENCH_PEERS_MALLOC_H
 #define BENCH_PEERS_MALLOC_H
 
 #include <dlfcn.h>
 #include <string.h>
-
-#define PEER_WORKLOADS WORKLOAD_ALL
-
-/* The pool of a malloc is the size to ask for. */
-typedef size_t peer_pool;
 
 static inline void peer_init(const char *argv0)
 {
@@ -24,6 +20,12 @@ static inline void peer_init(const char *argv0)
 	if (!found || !dladdr(found, &info) || !strstr(info.dli_fname, PEER_LIBRARY))
 		bench_die("malloc is not that of " PEER_LIBRARY);
 }
+
+#ifndef PEER_OWN_CALLS
+#define PEER_WORKLOADS (WORKLOAD_ALL | WORKLOAD_TRACE)
+
+/* The pool of a malloc is the size to ask for. */
+typedef size_t peer_pool;
 
 static inline peer_pool peer_create(size_t size, size_t objects)
 {
@@ -55,5 +57,7 @@ static inline void peer_thread_enter(void)
 static inline void peer_thread_leave(void)
 {
 }
+
+#endif /* PEER_OWN_CALLS */
 
 #endif /* BENCH_PEERS_MALLOC_H */

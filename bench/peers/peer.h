@@ -5,9 +5,12 @@
  *
  *	PEER_NAME                         as in the report
  *	PEER_WORKLOADS                    WORKLOAD_* that make sense for it
- *	peer_pool                         a type, passed by value: where objects of one size come
- *from void peer_init(argv0)             once, in main(), before anything else const char
- **peer_version() peer_pool peer_create(size, objects) objects: the most that will be live at once
+ *	peer_pool                         a type, passed by value: where objects of one size
+ *	                                  come from
+ *	void peer_init(argv0)             once, in main(), before anything else
+ *	const char *peer_version()
+ *	peer_pool peer_create(size, objects)
+ *	                                  objects: the most that will be live at once
  *	void *peer_alloc(pool)            may return NULL if peer_alloc_slow() can do better
  *	void *peer_alloc_slow(pool)       after that NULL; does not return without an object
  *	void peer_free(pool, object)
@@ -27,12 +30,18 @@
 #define WORKLOAD_PAIR 1
 #define WORKLOAD_BATCH 2
 #define WORKLOAD_THREADS 4
-#define WORKLOAD_PRODCONS 8
+/* Objects that another thread frees. */
+#define WORKLOAD_HANDOVER 8
+/* What memory is taken, and when: fresh, after a mix, after all is free. */
 #define WORKLOAD_FOOTPRINT 16
 #define WORKLOAD_LATENCY 32
 /* More threads than CPUs. */
 #define WORKLOAD_CROWD 64
-#define WORKLOAD_ALL 127
+/* Thousands of pools. */
+#define WORKLOAD_MAPS 128
+/* Objects of any size: bench/trace/heap.h knows how. */
+#define WORKLOAD_TRACE 256
+#define WORKLOAD_ALL 255
 
 /**
  * bench_die - A peer that cannot run as it should says why and ends its process: at once, for what

@@ -17,8 +17,8 @@ from plan import ALL_PEERS
 from runner import read_manifest
 from session import Session
 
-QUICK = {"rounds": 9, "seconds": 0.006, "budget": 210, "timeout": 60}
-FULL = {"rounds": 25, "seconds": 0.03, "budget": None, "timeout": 300}
+QUICK = {"rounds": 7, "seconds": 0.006, "budget": 160, "timeout": 60}
+FULL = {"rounds": 25, "seconds": 0.03, "budget": 1620, "timeout": 300}
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,6 +32,7 @@ class Parser(argparse.ArgumentParser):
 MORE = """
 bench compare A.json B.json   what changed from run A to run B
 bench page REPORT.json        writes the page of a report again, beside it
+bench plan                    shows which thread runs on which CPU; HWLOC_SYNTHETIC: of that machine
 """
 
 
@@ -57,7 +58,7 @@ def parse(arguments):
     parser.add_argument("--peers", metavar="NAME,...", help="these peers only")
     parser.add_argument("--list", action="store_true", help="show rows and peers, run nothing")
     parser.add_argument("--out", metavar="DIR", default="bench-out", help="where the report goes")
-    parser.add_argument("--rounds", type=int, metavar="N", help="rounds, 9 unless said")
+    parser.add_argument("--rounds", type=int, metavar="N", help="rounds, 7 unless said")
     # For scripts/bench.
     parser.add_argument("--build", metavar="DIR", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--parse-only", action="store_true", help=argparse.SUPPRESS)
@@ -188,12 +189,16 @@ def measure(options):
     if options.list:
         show_list(rows, skipped)
         return 0
+    facts = machine.describe(options.build, os.path.dirname(os.path.dirname(__file__)))
+    if facts["plan"].get("synthetic"):
+        print("bench: HWLOC_SYNTHETIC describes another machine: its plan can be shown (bench plan, "
+              "--list), not run", file=sys.stderr)
+        return 2
     try:
         os.makedirs(options.out, exist_ok=True)
     except OSError as error:
         print(f"bench: --out {options.out}: {error.strerror}", file=sys.stderr)
         return 2
-    facts = machine.describe(options.build, os.path.dirname(os.path.dirname(__file__)))
     say(machine.summary(facts))
     signal.signal(signal.SIGTERM, interrupted)
     finished = False

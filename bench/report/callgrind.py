@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Instructions per allocation and free, counted by valgrind. Restartable sequences do not run
-there, so what is counted of BMA is the path through guest slots."""
+"""Instructions per allocation and free, counted by valgrind."""
 
 import os
 import re

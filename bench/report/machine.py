@@ -2,6 +2,7 @@
 """What the figures belong to: machine, system, compiler, revision."""
 
 import glob
+import json
 import os
 import platform
 import re
@@ -85,6 +86,7 @@ def describe(build, source):
         "cpu_flags": _field(cpuinfo, "flags").split(),
         "cpus": len(os.sched_getaffinity(0)),
         "topology": _topology(),
+        "plan": json.loads(_output(os.path.join(build, "bench", "bench-plan"), "--json") or "{}"),
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "memory_kib": _field(_read("/proc/meminfo"), "MemTotal").removesuffix(" kB"),
         "transparent_hugepage": _read(thp),

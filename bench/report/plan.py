@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 BMA = ("bma-inline", "bma-exported")
 LIMITS = ("null-call", "floor-rseq-list", "floor-rseq-magazine", "floor-tls-magazine")
 MALLOCS = ("glibc", "jemalloc", "gperftools", "mimalloc")
-DEBIAN = MALLOCS + ("rte_mempool",)
-PEERS = BMA + LIMITS + DEBIAN
+# Beside what a program gets that only knows malloc(), what their own calls give it.
+MALLOC_LIKE = MALLOCS + ("mallocx", "mi-heap")
+# Objects of one size, as BMA's caches have them.
+POOLS = ("rte_mempool", "gslice", "ck-stack", "lfstack")
+DEBIAN = MALLOC_LIKE + POOLS
+RIVALS = DEBIAN + ("kmem_cache",)
+PEERS = BMA + LIMITS + RIVALS
 # Ways to free what readers may look at: an allocator, and a method where the name does not say.
 CALL_RCU = tuple(f"{m}-call_rcu" for m in MALLOCS)
 DEFER_RCU = tuple(f"{m}-defer_rcu" for m in MALLOCS)
@@ -32,11 +37,11 @@ class Family:
 
     @property
     def mallocs(self):
-        return tuple(p for p in self.rivals if p.startswith(MALLOCS))
+        return tuple(p for p in self.rivals if p.startswith(MALLOC_LIKE))
 
 
 FAMILIES = (
-    Family(r"^(?!rcu/|htab)", PEERS, BMA, DEBIAN),
+    Family(r"^(?!rcu/|htab)", PEERS, BMA, RIVALS),
     Family(r"^rcu/", RCU, ("bma-rcu",), CALL_RCU + DEFER_RCU),
     Family(r"^htab", LOCKED, ("bma-rcu",), GLIBC_RCU),
 )
@@ -61,10 +66,15 @@ THEMES = (
     Theme("allocate, free at once", r"^pair/"),
     Theme("batches", r"^batch_"),
     Theme("batches, written to", r"^touched_"),
-    Theme("threads", r"^threads_"),
-    Theme("handed to another thread", r"^prodcons/"),
+    Theme("threads", r"^(threads|crowd)_"),
+    Theme("handed to another thread", r"^(prodcons|asymmetric)/"),
+    Theme("between NUMA nodes", r"^numa_"),
+    Theme("servers' churn", r"^(larson|xmalloc)/"),
+    Theme("from a cold start", r"^warmup/"),
     Theme("a million fresh objects", r"^footprint"),
-    Theme("latency", r"^latency/"),
+    Theme("a mix of sizes", r"^mix$"),
+    Theme("many maps", r"^maps/"),
+    Theme("latency", r"^latency"),
     Theme("recorded programs", r"^trace/"),
     Theme("instructions", r"^callgrind/"),
     Theme("frees that readers delay", r"^rcu/"),
@@ -108,11 +118,19 @@ def _htab():
 GROUPS = (
     Group("pair", r"^pair/"),
     Group("batch-64", r"^(batch|touched)_\w+/n:\d+/size:64$"),
-    Group("batch-1024", r"^(batch|touched)_\w+/n:\d+/size:1024$"),
-    Group("batch-4096", r"^(batch|touched)_\w+/n:\d+/size:4096$"),
-    Group("threads", r"^threads_.*/threads:[12]$", 1.5),
-    Group("crowd", r"^threads_.*/threads:16$", 3),
+    Group("batch-1024", r"^(batch|touched)_\w+/n:\d+/size:1024$", every=3, turn=1),
+    Group("batch-4096", r"^(batch|touched)_\w+/n:\d+/size:4096$", every=3, turn=2),
+    Group("threads", r"^threads_", 1.5),
+    Group("crowd", r"^crowd_", 3, every=3),
     Group("prodcons", r"^prodcons/", 2),
+    Group("asymmetric", r"^asymmetric/", 4, every=3, turn=1),
+    Group("numa", r"^numa_", 2, every=3, turn=1),
+    Group("larson", r"^larson/", 4, every=3, turn=2),
+    Group("xmalloc", r"^xmalloc/", 4, every=3),
+    # Once in each process, or with an address space of its own.
+    Group("warmup", r"^warmup/"),
+    Group("mix", r"^mix$", every=3, turn=1),
+    Group("maps", r"^maps/", 2, every=3, turn=2),
     # Alone in its process: the memory of others would be counted.
     Group("footprint", r"^footprint/"),
     Group(
@@ -123,6 +141,7 @@ GROUPS = (
         rename=(r"^footprint/", "footprint_thp/"),
     ),
     Group("latency", r"^latency/", 6),
+    Group("storm", r"^latency_storm/", 6, every=3),
     Group("figures", r"^(burst|exchanges)/", peers=("bma-inline",)),
     Group("rcu-call", r"^rcu/call/", 15, RCU, every=3),
     Group("rcu-churn", r"^rcu/churn/", 50, RCU, every=3),
@@ -161,27 +180,40 @@ class Column:
         for start, kind in (("^latency", "latency"), ("^callgrind", "instructions")):
             if self.rows.startswith(start):
                 return kind
-        return "memory" if re.match(r"B each|[KM]iB", self.unit) else "speed"
+        return "memory" if re.match(r"B each|[KM]iB|x live", self.unit) else "speed"
 
 
 COLUMNS = (
     Column(r"^pair/", "cpu_ns", "ns", "lower"),
     Column(r"^(batch|touched)_", "cpu_ns", "ns", "lower"),
-    Column(r"^threads_.*/threads:[12]$", "items_per_second", "M/s", "higher", 1e-6),
-    Column(r"^threads_.*/threads:16$", "cpu_ns", "CPU ns", "lower"),
-    Column(r"^prodcons/", "items_per_second", "M/s", "higher", 1e-6),
+    Column(r"^threads_", "items_per_second", "M/s", "higher", 1e-6),
+    Column(r"^crowd_", "cpu_ns", "CPU ns", "lower"),
+    Column(
+        r"^(prodcons|asymmetric|larson|xmalloc)/", "items_per_second", "M/s", "higher", 1e-6,
+    ),
+    Column(r"^numa_(batch|prodcons)/", "items_per_second", "M/s", "higher", 1e-6),
+    Column(r"^numa_remote_free/", "free_ns", "ns free", "lower"),
+    Column(r"^warmup/", "first_us", "us to the first", "lower"),
+    Column(r"^warmup/", "few_us", "us to 100", "lower"),
+    Column(r"^warmup/", "many_ns", "ns each to 10000", "lower"),
     Column(r"^footprint", "resident_bytes", "B each", "lower"),
     Column(r"^footprint", "fresh_ns", "ns each", "lower"),
     Column(r"^footprint", "floor_ns", "ns touch floor", ""),
     Column(r"^footprint", "kept_kib", "KiB kept", "lower"),
     Column(r"^footprint", "setup_ms", "ms set-up", ""),
+    Column(r"^mix$", "full_ratio", "x live, full", "lower"),
+    Column(r"^mix$", "thin_ratio", "x live, 1 % left", "lower"),
+    Column(r"^mix$", "mixed_ratio", "x live, refilled", "lower"),
+    Column(r"^maps/", "cpu_ns", "ns", "lower"),
+    Column(r"^maps/", "map_bytes", "B each map", "lower"),
+    Column(r"^maps/", "create_ns", "ns to make", ""),
     *(
-        Column(r"^latency/", f"{call}_{p}_ns", f"{call} {p} ns", "lower" if p != "max" else "")
+        Column(r"^latency", f"{call}_{p}_ns", f"{call} {p} ns", "lower" if p != "max" else "")
         for call in ("alloc", "free")
         for p in ("p50", "p99", "p99.9", "p99.99", "max")
     ),
-    Column(r"^burst/", "failed_within", "failed", ""),
-    Column(r"^burst/", "failed_beyond", "failed beyond", ""),
+    Column(r"^burst/", "failed_percent", "% failed", ""),
+    Column(r"^burst/", "failed", "failed", ""),
     Column(r"^burst/", "counted_depot_empty", "counted", ""),
     Column(r"^burst/", "counted_elsewhere", "otherwise", ""),
     Column(r"^exchanges/", "worst", "per call", ""),

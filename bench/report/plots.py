@@ -6,16 +6,17 @@ import re
 
 import bootstrap
 from charts import Curves, Dots
-from plan import ALL_PEERS, PEERS, THEMES, columns_of, family_of
+from plan import ALL_PEERS, THEMES, columns_of, family_of
 from standing import ratio
 
 PERCENTILES = ("p50", "p99", "p99.9", "p99.99", "max")
-# As in workloads/burst.c: bursts per run, and the objects of one that goes on beyond the stock.
-BURSTS, BEYOND = 8, 3 * 16384
 # Memory, by what is asked of it; the unit of each chart is its columns'.
 MEMORY = (
     ("Resident bytes of each object", r"^footprint", ("resident_bytes",)),
     ("KiB kept after everything was freed", r"^footprint", ("kept_kib",)),
+    ("A mix of sizes: resident bytes over live ones", r"^mix$",
+     ("full_ratio", "thin_ratio", "mixed_ratio")),
+    ("Bytes of each map with 8 objects of 64", r"^maps/", ("map_bytes",)),
     ("Recorded programs: peak of resident memory, KiB", r"^trace/", ("peak_kib",)),
     ("Waiting for readers and resident, at most, MiB", r"^rcu/",
      ("waiting_peak_kib", "resident_peak_kib")),
@@ -46,11 +47,11 @@ def speed(results, theme):
     return chart
 
 
-def latency(results, call):
+def latency(results, call, rows, when):
     ticks = [(p, i) for i, p in enumerate(PERCENTILES)]
-    chart = Curves(f"Latency of {call}", "of all calls", "ns", ticks)
+    chart = Curves(f"Latency of {call}{when}", "of all calls", "ns", ticks)
     for row in results.values:
-        if row.startswith("latency/"):
+        if row.startswith(rows):
             for peer in _peers(results, row):
                 for text, x in ticks:
                     chart.add(peer, x, results.median(row, peer, f"{call}_{text}_ns"))
@@ -61,7 +62,7 @@ def scaling(results, work):
     """CPU time, not wall clock: there are more threads than CPUs."""
     found = {}
     for row in results.values:
-        threads = re.search(rf"^{work}/.*/threads:(\d+)$", row)
+        threads = re.search(rf"^(?:threads|crowd)_{work}/.*/threads:(\d+)$", row)
         if threads:
             found[int(threads.group(1))] = row
     chart = Curves(f"Scaling: {work}", "threads", "CPU ns of each operation (level: scales fully)",
@@ -91,31 +92,32 @@ def memory(results, title, rows, metrics):
 
 
 def failures(results):
-    """What share of a burst's any-context allocations failed."""
+    """What share of a burst's any-context allocations failed, by the stock a cache was told to keep."""
     shares = {}
     for row in results.values:
-        n = re.search(r"^burst/n:(\d+)", row)
-        for peer in _peers(results, row, PEERS) if n else ():
-            within = results.median(row, peer, "failed_within")
-            beyond = results.median(row, peer, "failed_beyond")
-            if within is not None and beyond is not None:
-                places = shares.setdefault(peer, {})
-                places[int(n.group(1))] = 100 * within / BURSTS / int(n.group(1))
-                places[BEYOND] = 100 * (within + beyond) / BURSTS / BEYOND
-    ticks = sorted({x for places in shares.values() for x in places})
-    chart = Curves("Failures against the size of a burst (stock: 16384 objects)",
-                   "objects in a burst", "% failed", [(str(x), x) for x in ticks], log=False)
-    for peer, places in shares.items():
+        burst = re.search(r"^burst/stock:(\d+)/n:(\d+)", row)
+        share = results.median(row, "bma-inline", "failed_percent") if burst else None
+        if share is not None:
+            shares.setdefault(int(burst.group(1)), {})[int(burst.group(2))] = share
+    sizes = sorted({x for places in shares.values() for x in places})
+    ticks = [(str(x), round(math.log2(x), 3)) for x in sizes]
+    chart = Curves("Failures against the size of a burst", "objects in a burst", "% failed", ticks,
+                   log=False)
+    for stock, places in sorted(shares.items()):
         for x, share in sorted(places.items()):
-            chart.add(peer, x, share)
+            chart.add(f"stock of {stock}", round(math.log2(x), 3), share)
     return chart
 
 
 def charts(results):
     """(heading, chart) of all that have figures."""
     found = [("Speed", speed(results, theme)) for theme in THEMES]
-    found += [("Latency", latency(results, call)) for call in ("alloc", "free")]
-    found += [("Scaling", scaling(results, w)) for w in ("threads_pair", "threads_batch")]
+    found += [
+        ("Latency", latency(results, call, rows, when))
+        for rows, when in (("latency/", ""), ("latency_storm/", ", another thread storming"))
+        for call in ("alloc", "free")
+    ]
+    found += [("Scaling", scaling(results, w)) for w in ("pair", "batch")]
     found += [("Memory", memory(results, *asked)) for asked in MEMORY]
     found.append(("Failures", failures(results)))
     return [(heading, chart) for heading, chart in found if chart and chart.points]

@@ -12,7 +12,7 @@ _SHORT = {
     "floor-rseq-list": "rseq list", "floor-rseq-magazine": "rseq mag.",
     "floor-tls-magazine": "tls mag.", "gperftools": "gperf", "rte_mempool": "rte_pool",
     "bma-rcu": "free_rcu", "bma-rcu-exported": "exported", "bma-rcu-capped": "capped",
-    "bma-free": "free", "preallocated": "prealloc", "glibc-free": "glibc",
+    "kmem_cache": "kmem", "bma-free": "free", "preallocated": "prealloc", "glibc-free": "glibc",
     **{
         f"{m}-{how}_rcu": f"{how} {'gperf' if m == 'gperftools' else m}"
         for m in MALLOCS for how in ("call", "defer")
@@ -133,7 +133,7 @@ def noisy(results):
     worst peer had."""
     rows = {}
     for row, peers in results.values.items():
-        threads = re.search(r"/threads:([12])$", row)
+        threads = re.search(r"^(?!crowd_|asymmetric/).*/threads:(\d+)$", row)
         if threads:
             shares = [results.median(row, p, "cpus_had") / int(threads.group(1)) for p in peers]
         else:

@@ -2,18 +2,22 @@
 /*
  * How long can a single call take? Every call of a random churn is timed with the time stamp
  * counter: a random one of PLACES is freed if it holds an object, and filled if not, so that the
- * number of live objects wanders and caches run full and empty.
+ * number of live objects wanders and caches run full and empty. Once alone (latency), and once while
+ * another thread, on another CPU, takes STORM objects of the same pool and frees them, over and over
+ * (latency_storm).
  */
 #include "workloads/workload.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #define PLACES 10000
 #define STEPS 1024
+#define STORM 5000
 /* Longest time told apart, in ticks; longer ones count as this. */
 #define TICKS 65536
 
-static struct workload_pool pool_64 = {.size = 64, .objects = PLACES};
+static struct workload_pool pool_64 = {.size = 64, .objects = PLACES + STORM};
 
 /* Calls that took so many ticks. */
 struct histogram {
@@ -24,6 +28,7 @@ struct histogram {
 
 static struct histogram alloc_times, free_times;
 static void *places[PLACES];
+static _Atomic bool storm_ends;
 
 static inline void record(struct histogram *h, uint64_t ticks)
 {
@@ -119,11 +124,48 @@ static void latency(struct bench_state *st, void *arg)
 	workload_leave(st);
 }
 
+static void *storm(void *arg)
+{
+	static void *objects[STORM];
+	peer_pool pool = *(const peer_pool *)arg;
+
+	peer_thread_enter();
+	host_pin(1);
+	while (!atomic_load_explicit(&storm_ends, memory_order_relaxed)) {
+		for (size_t i = 0; i < STORM; i++)
+			objects[i] = bench_take(pool);
+		for (size_t i = 0; i < STORM; i++)
+			peer_free(pool, objects[i]);
+	}
+	peer_thread_leave();
+	return NULL;
+}
+
+static void latency_storm(struct bench_state *st, void *arg)
+{
+	peer_pool pool;
+	pthread_t thread;
+
+	if (workload_too_few_cpus(st, 2))
+		return;
+	pool = workload_enter(st, arg);
+	atomic_store(&storm_ends, false);
+	if (pthread_create(&thread, NULL, storm, &pool))
+		bench_die("pthread_create failed");
+	latency(st, arg);
+	atomic_store(&storm_ends, true);
+	pthread_join(thread, NULL);
+}
+
 void latency_register(void)
 {
-	struct bench *b = bench_register("latency", latency, &pool_64);
 	static const char *const names[] = {"size"};
+	struct bench *b;
 
+	b = bench_register("latency", latency, &pool_64);
+	bench_arg_names(b, names, 1);
+	bench_arg(b, (int64_t)pool_64.size);
+	b = bench_register("latency_storm", latency_storm, &pool_64);
 	bench_arg_names(b, names, 1);
 	bench_arg(b, (int64_t)pool_64.size);
 }

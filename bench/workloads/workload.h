@@ -8,14 +8,22 @@
 #include "peers/peer.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 /* Each workload adds its benchmarks to the program. */
 void pair_register(void);
 void batch_register(void);
 void threads_register(void);
 void prodcons_register(void);
+void asymmetric_register(void);
+void larson_register(void);
+void xmalloc_register(void);
+void warmup_register(void);
 void footprint_register(void);
+void mix_register(void);
+void maps_register(void);
 void latency_register(void);
+void numa_register(void);
 void trace_register(void);
 /* Of BMA only. */
 void burst_register(void);
@@ -42,26 +50,41 @@ struct workload_pool {
 };
 
 /**
- * workload_enter - A thread begins a body: registered with the peer, bound to a CPU of its own.
+ * workload_pools - The pools of a thread that has entered, one for each of @n descriptions.
  *
- * Returns: the pool. It is made by a thread that is bound nowhere, so that no helper thread of a
- * peer inherits the binding of the thread that is measured.
+ * They are made by a thread that is bound nowhere, so that no helper thread of a peer inherits the
+ * binding of the thread that is measured. After this the thread is bound to CPU number @cpu.
  */
-static inline peer_pool workload_enter(struct bench_state *st, struct workload_pool *p)
+static inline void workload_pools(struct workload_pool *p, peer_pool *pools, size_t n, int cpu)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-	if (bench_thread_index(st))
-		peer_thread_enter();
 	pthread_mutex_lock(&lock);
-	if (!p->made) {
-		host_unpin();
-		p->pool = peer_create(p->size, p->objects);
-		p->made = true;
+	for (size_t i = 0; i < n; i++) {
+		if (!p[i].made) {
+			host_unpin();
+			p[i].pool = peer_create(p[i].size, p[i].objects);
+			p[i].made = true;
+		}
+		pools[i] = p[i].pool;
 	}
 	pthread_mutex_unlock(&lock);
-	host_pin(bench_thread_index(st));
-	return p->pool;
+	host_pin(cpu);
+}
+
+/**
+ * workload_enter - A thread begins a body: registered with the peer, bound to a CPU of its own.
+ *
+ * Returns: the pool.
+ */
+static inline peer_pool workload_enter(struct bench_state *st, struct workload_pool *p)
+{
+	peer_pool pool;
+
+	if (bench_thread_index(st))
+		peer_thread_enter();
+	workload_pools(p, &pool, 1, bench_thread_index(st));
+	return pool;
 }
 
 /** workload_leave - A thread ends a body. */
@@ -69,6 +92,26 @@ static inline void workload_leave(struct bench_state *st)
 {
 	if (bench_thread_index(st))
 		peer_thread_leave();
+}
+
+/** workload_too_few_cpus - Says so, instead of a result, if there are fewer than @n. */
+static inline bool workload_too_few_cpus(struct bench_state *st, int n)
+{
+	if (host_cpus() >= n)
+		return false;
+	bench_skip_with_error(st, "needs more CPUs");
+	return true;
+}
+
+/** workload_relax - In a loop that waits for another thread; @spins counts its rounds. */
+static inline void workload_relax(unsigned int *spins)
+{
+	/* Who is waited for may want this CPU. */
+	if (++*spins % 64 == 0)
+		sched_yield();
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#endif
 }
 
 /** workload_touch - What a program does with an object at least: write one word of it. */

@@ -28,9 +28,9 @@ def results(rounds=9, slower=1.0, seed=7):
             def ns(times=1.0, cost=cost):
                 return cost * times * drawn.uniform(0.99, 1.01)
             made.add("pair/size:64", peer, r, {"cpu_ns": ns()})
-            for n in (1, 2, 16):
+            for n, work in ((1, "threads"), (2, "threads"), (16, "crowd")):
                 figures = {"cpu_ns": ns(), "items_per_second": 1e9 / ns(), "cpus_had": n}
-                made.add(f"threads_pair/size:64/threads:{n}", peer, r, figures)
+                made.add(f"{work}_pair/size:64/threads:{n}", peer, r, figures)
             latency = {
                 f"{call}_{p}_ns": ns(2**i) for call in ("alloc", "free")
                 for i, p in enumerate(("p50", "p99", "p99.9", "p99.99", "max"))
@@ -38,8 +38,10 @@ def results(rounds=9, slower=1.0, seed=7):
             made.add("latency/size:64", peer, r, latency)
             footprint = {"resident_bytes": ns(10), "kept_kib": 0.0, "fresh_ns": ns(5)}
             made.add("footprint/n:1000000/size:64", peer, r, footprint)
-        burst = {"failed_within": 0.0, "failed_beyond": 200.0, "miscounted_abs": 0.0}
-        made.add("burst/n:10000/size:64", "bma-inline", r, burst)
+        burst = {"failed": 0.0, "failed_percent": 0.0, "miscounted_abs": 0.0}
+        made.add("burst/stock:16384/n:10000", "bma-inline", r, burst)
+        burst = {"failed": 4000.0, "failed_percent": 5.0, "miscounted_abs": 0.0}
+        made.add("burst/stock:0/n:10000", "bma-inline", r, burst)
     return made
 
 

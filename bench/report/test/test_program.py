@@ -58,6 +58,15 @@ class BadInput(Program):
         self.refused(["--peers", "jemalloc"], "install libjemalloc-dev", "these were: bma-inline")
         self.refused(["--rounds", "0"], "--rounds")
         self.refused(["--out", "/dev/null/x"], "--out /dev/null/x")
+
+    def test_another_machines_plan_is_not_run(self):
+        self.peers(bma_inline=(2, ""), glibc=(8, ""))
+        plan = os.path.join(self.build, "bench", "bench-plan")
+        with open(plan, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\necho '{\"synthetic\": true}'\n")
+        os.chmod(plan, 0o755)
+        self.refused([], "another machine")
+        self.assertEqual(self.run_it("--list").returncode, 0)
         self.refused(["compare", "a.json"], "B.json")
         self.refused(["compare", "/no/a", "/no/b"], "/no/a: No such file")
         self.refused(["page", "/no/a"], "/no/a: No such file")
