@@ -13,7 +13,7 @@ COLOURS = {
     "bma": "#000000", "glibc": "#0072b2", "jemalloc": "#d55e00", "gperftools": "#009e73",
     "mimalloc": "#cc79a7", "rte_mempool": "#e69f00", "preallocated": "#e69f00",
     "mallocx": "#f0a080", "mi-heap": "#e6bcd3", "gslice": "#56b4e9", "kmem_cache": "#7a4fbf",
-    "ck-stack": "#8c6d31", "lfstack": "#b5cf6b", "stock of 0": "#d55e00", "stock of": "#000000",
+    "ck-stack": "#8c6d31", "lfstack": "#b5cf6b", "best malloc": "#0072b2", "best rival": "#d55e00", "stock of 0": "#d55e00", "stock of": "#000000",
 }
 LIMIT = "#999999"
 _MARKS = (7, 5, 9, 13, 11, 6, 4, 8, 12, 10)

@@ -44,33 +44,37 @@ def section(title, *parts):
     return f"<h2>{escape(title)}</h2>\n" + "\n".join(parts) if parts else ""
 
 
-def _lead_of(subject, found):
+def _lead_of(subject, best, mallocs):
     """A line per kind of figure, as nanoseconds and bytes are not to be added up."""
     said = []
     for kind in ("speed", "latency", "memory"):
-        ours = [s for s in found if (s.subject, s.kind) == (subject, kind)]
-        means = [s.times_best_malloc for s in ours if s.times_best_malloc]
+        ours = [s for s in best if (s.subject, s.column.kind) == (subject, kind)]
+        means = [
+            s.advantage for s in mallocs
+            if (s.subject, s.column.kind) == (subject, kind) and s.advantage
+        ]
         if not ours:
             continue
-        counts = {v: sum(s.counts[v] for s in ours) for v in VERDICTS}
-        how = f"{times(geometric_mean(means))} than the best malloc; " if means else ""
+        counts = {v: sum(s.verdict == v for s in ours) for v in VERDICTS}
+        how = f"{times(geometric_mean(means))} than the best malloc of each row; " if means else ""
         how = how.replace("the same than", "the same as")
         said.append(
-            f"{kind}: {how}ahead of the best rival in {counts['ahead']}, level in "
+            f"{kind}: {how}ahead of the best rival of any kind in {counts['ahead']}, level in "
             f"{counts['level']}, behind in {counts['behind']} figures"
         )
-        unknown = sum(s.figures for s in ours) - sum(counts.values())
+        unknown = len(ours) - sum(counts.values())
         said[-1] += f"; too few rounds to say in {unknown}" if unknown else ""
     lines = "".join(f"<li>{escape(line)}</li>" for line in said)
     return f"<li><b>{escape(subject)}</b><ul>{lines}</ul></li>" if said else ""
 
 
 def lead(results):
-    found = sums(results)
-    lines = [_lead_of(s, found) for s in dict.fromkeys(s.subject for s in found)]
+    best = standings(results)
+    mallocs = standings(results, lambda family: family.mallocs)
+    lines = [_lead_of(s, best, mallocs) for s in dict.fromkeys(s.subject for s in best)]
     held = outcomes(results)
     goals = f"<p>{sum(o.holds for o in held)} of {len(held)} goals hold.</p>" if held else ""
-    return f'<ul class="lead">{"".join(lines)}</ul>{goals}' if found else (
+    return f'<ul class="lead">{"".join(lines)}</ul>{goals}' if best else (
         "<p>Nothing was measured beside a rival.</p>" + goals
     )
 
@@ -86,7 +90,7 @@ def summary(results):
         return ""
     note = (
         '<p class="note">The geometric mean is over the figures of a line, each against the malloc '
-        "that is best there; the sentences above give each line the same weight. Ahead, level and "
+        "that is best there. Ahead, level and "
         "behind are by the 95 % interval of the ratio to the best rival, which may be an object "
         "pool; level is an interval that contains 1 or stays within 2 %.</p>"
     )
@@ -105,6 +109,17 @@ def behind(results):
         for s in found
     ]
     return html_table(["", "", "", "than", "", "ratio, 95 %"], rows)
+
+
+def overview(results):
+    """The one picture to look at first."""
+    chart = plots.overview(results)
+    if not gnuplot.available() or not chart.points:
+        return ""
+    try:
+        return f"<figure>{charts.svg(chart, 'overview')}</figure>"
+    except gnuplot.PlotFailed as failure:
+        return f"<p>{escape(str(failure))}</p>"
 
 
 def drawings(results):
@@ -214,7 +229,8 @@ def build(report):
     results = Results.of_report(report)
     when = report.get("machine", {}).get("time", "")
     parts = [
-        section("Who wins", lead(results), warnings(report, results), summary(results)),
+        section("Who wins", lead(results), warnings(report, results), overview(results),
+                summary(results)),
         section("Where BMA is behind", behind(results)),
         drawings(results),
         section("Every figure", *figures(results)),

@@ -21,6 +21,8 @@ RCU = ("bma-rcu", "bma-rcu-exported", "bma-rcu-capped", "ring") + CALL_RCU + DEF
 GLIBC_RCU = ("glibc-call_rcu", "glibc-defer_rcu")
 LOCKED = ("bma-free", "bma-rcu", "preallocated", "glibc-free") + GLIBC_RCU
 LFHT = ("bma-rcu",) + GLIBC_RCU
+# Their threads sleep where they wait for a lock, so how much CPU they had tells nothing of other work.
+SLEEPERS = ("glibc", "gslice", "lfstack", "kmem_cache")
 # They have no threads of their own, so their threads should have all of their CPUs' time.
 HELPLESS = ("ring", "preallocated", "glibc-free")
 ALL_PEERS = tuple(dict.fromkeys(PEERS + RCU + LOCKED))

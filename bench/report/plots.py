@@ -7,7 +7,7 @@ import re
 import bootstrap
 from charts import Curves, Dots
 from plan import ALL_PEERS, THEMES, columns_of, family_of
-from standing import ratio
+from standing import ratio, sums
 
 PERCENTILES = ("p50", "p99", "p99.9", "p99.99", "max")
 # Memory, by what is asked of it; the unit of each chart is its columns'.
@@ -44,6 +44,19 @@ def speed(results, theme):
                 found = ratio(results, *pair, column.metric) if peer != subject else None
                 if found:
                     chart.add(label, peer, found.ratio, found.low, found.high)
+    return chart
+
+
+def overview(results):
+    """How far BMA's inlined calls are ahead or behind, question by question."""
+    chart = Dots("BMA, inlined calls: how much better, geometric means",
+                 "times better (left of 1: worse)", [], at_one=True)
+    for s in sums(results):
+        if s.subject in ("bma-inline", "bma-rcu"):
+            label = s.theme if s.kind in ("speed", s.theme) else f"{s.theme}: {s.kind}"
+            for rival, mean in (("best malloc", s.times_best_malloc),
+                                ("best rival of any kind", s.times_best_rival)):
+                chart.add(label, rival, mean, mean, mean)
     return chart
 
 

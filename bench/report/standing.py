@@ -90,14 +90,17 @@ class Sum:
     kind: str
     subject: str
     figures: int
-    times_best_malloc: float  # over 1: better than the best malloc of each row
+    times_best_malloc: float  # over 1: better than the best malloc of each row ...
+    times_best_rival: float  # ... or than the best of all rivals
     counts: dict  # verdicts against the best rival, malloc or not
 
 
 def _sum(theme, kind, subject, best, mallocs):
-    times = [s.advantage for s in mallocs if s.advantage]
+    means = [
+        geometric_mean([s.advantage for s in found if s.advantage]) for found in (mallocs, best)
+    ]
     counts = {v: sum(s.verdict == v for s in best) for v in ("ahead", "level", "behind")}
-    return Sum(theme, kind, subject, len(best), geometric_mean(times), counts)
+    return Sum(theme, kind, subject, len(best), *means, counts)
 
 
 def sums(results):

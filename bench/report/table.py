@@ -3,7 +3,7 @@
 
 import re
 
-from plan import FAMILIES, HELPLESS, MALLOCS, columns_of, family_of
+from plan import FAMILIES, HELPLESS, MALLOCS, SLEEPERS, columns_of, family_of
 from standing import standing, sums
 from stats import outcomes
 
@@ -135,7 +135,10 @@ def noisy(results):
     for row, peers in results.values.items():
         threads = re.search(r"^(?!crowd_|asymmetric/).*/threads:(\d+)$", row)
         if threads:
-            shares = [results.median(row, p, "cpus_had") / int(threads.group(1)) for p in peers]
+            shares = [
+                results.median(row, p, "cpus_had") / int(threads.group(1))
+                for p in peers if p not in SLEEPERS
+            ]
         else:
             # Peers whose helper threads take a share of the CPUs do not tell.
             shares = [results.median(row, p, "crew_cpus") for p in peers if p in HELPLESS]

@@ -66,7 +66,7 @@ class Page(unittest.TestCase):
             self.has(f"<h2>{heading}</h2>", text)
         self.assertFalse("gnuplot:" in text)
         self.assertEqual(len(re.findall("<svg", text)),
-                         len(plots.charts(synthetic.results())))
+                         1 + len(plots.charts(synthetic.results())))
 
     def test_without_gnuplot(self):
         with mock.patch("gnuplot.shutil.which", return_value=None):
