@@ -71,14 +71,11 @@ void bma__depot_recount(struct bma__engine *e, struct bma__depot *d)
 {
 	uint64_t full = 0;
 
-	for (uint32_t i = 0; i < BMA__DEPOT_RING; i++)
-		full += length(e, &d->full[i]);
-	for (uint32_t i = 0; i < BMA__DEPOT_RECENT; i++) {
-		uint64_t n = length(e, &d->recent[i].stack);
-
-		atomic_store_explicit(&d->recent[i].n, (uint32_t)n, memory_order_relaxed);
-		full += n;
-	}
+	for (uint32_t i = 0; i < BMA__DEPOT_STACKS; i++)
+		full += length(e, bma__depot_stack(d, i));
+	for (uint32_t i = 0; i < BMA__DEPOT_LOCAL; i++)
+		atomic_store_explicit(&d->local[i].n, (uint32_t)length(e, &d->local[i].near),
+				      memory_order_relaxed);
 	atomic_store_explicit(&d->puts, atomic_load_explicit(&d->gets, memory_order_relaxed) + full,
 			      memory_order_relaxed);
 	atomic_store_explicit(&d->empty_puts,
@@ -87,24 +84,34 @@ void bma__depot_recount(struct bma__engine *e, struct bma__depot *d)
 			      memory_order_relaxed);
 }
 
-/*
- * From the stacks by slot, that of @plane first. Of the others only what is above @keep: the few that a slot put for itself,
- * or nothing of what came back from a grace period.
- */
-static uintptr_t take_recent(struct bma__engine *e, struct bma__depot *d, uint32_t plane,
-			     uint32_t keep)
+static uintptr_t take_near(struct bma__engine *e, struct bma__depot_local *l)
+{
+	uintptr_t word;
+
+	if (!atomic_load_explicit(&l->n, memory_order_relaxed))
+		return 0;
+	word = bma__stack_pop(&l->near, e->class);
+	if (word)
+		atomic_fetch_sub_explicit(&l->n, 1, memory_order_relaxed);
+	return word;
+}
+
+static uintptr_t take_all_near(struct bma__engine *e, struct bma__depot *d)
 {
 	uintptr_t word = 0;
 
-	for (uint32_t i = 0; i < BMA__DEPOT_RECENT && !word; i++) {
-		struct bma__depot_recent *r = &d->recent[(plane + i) % BMA__DEPOT_RECENT];
+	for (uint32_t i = 0; i < BMA__DEPOT_LOCAL && !word; i++)
+		word = take_near(e, &d->local[i]);
+	return word;
+}
 
-		if (atomic_load_explicit(&r->n, memory_order_relaxed) <= (i ? keep : 0))
-			continue;
-		word = bma__stack_pop(&r->stack, e->class);
-		if (word)
-			atomic_fetch_sub_explicit(&r->n, 1, memory_order_relaxed);
-	}
+/* What came back from grace periods: to the slot of @plane first. */
+static uintptr_t take_recent(struct bma__engine *e, struct bma__depot *d, uint32_t plane)
+{
+	uintptr_t word = 0;
+
+	for (uint32_t i = 0; i < BMA__DEPOT_LOCAL && !word; i++)
+		word = bma__stack_pop(&d->local[(plane + i) % BMA__DEPOT_LOCAL].recent, e->class);
 	return word;
 }
 
@@ -125,12 +132,19 @@ static uintptr_t take_stock(struct bma__engine *e, struct bma__depot *d)
 static uintptr_t take_once(struct bma__engine *e, struct bma__depot *d, uint32_t plane,
 			   uint64_t *nth)
 {
-	uintptr_t word = plane == UINT32_MAX ? 0 : take_recent(e, d, plane, NEAR);
+	uintptr_t word = 0;
 
+	if (plane != UINT32_MAX) {
+		word = take_near(e, &d->local[plane % BMA__DEPOT_LOCAL]);
+		if (!word)
+			word = take_recent(e, d, plane);
+	}
 	if (!word)
 		word = take_stock(e, d);
 	if (!word)
-		word = take_recent(e, d, plane == UINT32_MAX ? 0 : plane, 0);
+		word = take_all_near(e, d);
+	if (!word && plane == UINT32_MAX)
+		word = take_recent(e, d, 0);
 	if (word)
 		*nth = atomic_fetch_add_explicit(&d->gets, 1, memory_order_relaxed);
 	return word;
@@ -163,15 +177,15 @@ static uint64_t put(struct bma__engine *e, struct bma__depot *d, uintptr_t word)
 static uint64_t put_near(struct bma__engine *e, struct bma__depot *d, uintptr_t word)
 {
 	uint32_t plane = bma__plane_home();
-	struct bma__depot_recent *r = &d->recent[plane % BMA__DEPOT_RECENT];
+	struct bma__depot_local *l = &d->local[plane % BMA__DEPOT_LOCAL];
 	uint64_t nth;
 
 	*bma__mag_plane(bma__mag_base(e->class, word)) = plane;
-	if (atomic_load_explicit(&r->n, memory_order_relaxed) >= NEAR)
+	if (atomic_load_explicit(&l->n, memory_order_relaxed) >= NEAR)
 		return put(e, d, word);
-	atomic_fetch_add_explicit(&r->n, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&l->n, 1, memory_order_relaxed);
 	nth = atomic_fetch_add_explicit(&d->puts, 1, memory_order_relaxed);
-	bma__stack_push(&r->stack, e->class, word);
+	bma__stack_push(&l->near, e->class, word);
 	return nth;
 }
 
@@ -270,7 +284,7 @@ void bma__depot_gather(struct bma__engine *e, struct bma__depot_batch *batch, ui
 {
 	uintptr_t plane = *bma__mag_plane(bma__mag_base(e->class, word));
 
-	bma__stack_append(&batch->chain[plane % BMA__DEPOT_RECENT], e->class, word);
+	bma__stack_append(&batch->chain[plane % BMA__DEPOT_LOCAL], e->class, word);
 	batch->n++;
 }
 
@@ -278,10 +292,8 @@ void bma__depot_return(struct bma__engine *e, struct bma__depot *d,
 		       const struct bma__depot_batch *batch)
 {
 	atomic_fetch_add_explicit(&d->puts, batch->n, memory_order_relaxed);
-	for (uint32_t i = 0; i < BMA__DEPOT_RECENT; i++) {
-		atomic_fetch_add_explicit(&d->recent[i].n, batch->chain[i].n, memory_order_relaxed);
-		bma__stack_push_chain(&d->recent[i].stack, e->class, &batch->chain[i]);
-	}
+	for (uint32_t i = 0; i < BMA__DEPOT_LOCAL; i++)
+		bma__stack_push_chain(&d->local[i].recent, e->class, &batch->chain[i]);
 	atomic_fetch_add_explicit(&d->ours, batch->n, memory_order_relaxed);
 }
 

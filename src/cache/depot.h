@@ -10,13 +10,14 @@
  * change are not the same ones.
  *
  * What a slot has just put, and what comes back from a grace period, is another case: it comes from the CPU that freed it, a
- * moment ago, and is best handed out there again, before the stock is touched. It stands on a few stacks of its own, by the
- * slot that it was freed in, last in first out; a get looks at that of its own slot first, then at the ring, then at
- * those of others. Of a slot's puts only the first few go there: those of one that frees what others
- * allocate belong on the ring.
+ * moment ago, and is best handed out there again, before the stock is touched. It stands on stacks by slot, last in first out,
+ * at which a get of that slot looks first. What came back from a grace period others get, too, before the stock. The
+ * few that a slot put itself others get only after it: a thread that allocates and frees then finds its own.
+ * Of a slot's puts no more than these few wait for it: those of one that frees what others allocate belong on
+ * the ring.
  *
  * Invariant: a magazine that was put can be got, whatever other calls are stopped at: each stack is
- * lock-free, and a get that finds nothing has looked at all of them, the recent ones included. puts and gets only say where to begin
+ * lock-free, and a get that finds nothing has looked at all of them, those of slots included. puts and gets only say where to begin
  * and how many there are; puts - gets is exact when no call is in progress.
  */
 #ifndef BMA_CACHE_DEPOT_H
@@ -27,17 +28,20 @@
 struct bma__engine;
 
 #define BMA__DEPOT_RING 64u
-#define BMA__DEPOT_RECENT 8u
+#define BMA__DEPOT_LOCAL 8u
 
 /* By slot, each on a line of its own. */
-struct bma__depot_recent {
-	struct bma__mag_stack stack __attribute__((aligned(BMA_CACHELINE)));
-	_Atomic uint32_t n; /* how many; counted before a push and after a pop, so never too few */
+struct bma__depot_local {
+	/* What it put, and how many: counted before a push and after a pop, so never too few. */
+	struct bma__mag_stack near __attribute__((aligned(BMA_CACHELINE)));
+	_Atomic uint32_t n;
+	/* What it passed to free_rcu and came back. */
+	struct bma__mag_stack recent;
 };
 
 struct bma__depot {
 	struct bma__mag_stack full[BMA__DEPOT_RING] __attribute__((aligned(2 * BMA_CACHELINE)));
-	struct bma__depot_recent recent[BMA__DEPOT_RECENT];
+	struct bma__depot_local local[BMA__DEPOT_LOCAL];
 	_Atomic uint64_t puts __attribute__((aligned(2 * BMA_CACHELINE)));
 	_Atomic uint64_t gets __attribute__((aligned(2 * BMA_CACHELINE)));
 	_Atomic uint32_t handed;   /* gets of what another slot put, up to a few */
@@ -73,7 +77,7 @@ void bma__depot_add(struct bma__engine *e, struct bma__depot *d, uintptr_t word)
  * in (bma__mag_plane()), then returned.
  */
 struct bma__depot_batch {
-	struct bma__mag_chain chain[BMA__DEPOT_RECENT];
+	struct bma__mag_chain chain[BMA__DEPOT_LOCAL];
 	uint32_t n;
 };
 void bma__depot_gather(struct bma__engine *e, struct bma__depot_batch *batch, uintptr_t word);
@@ -81,10 +85,13 @@ void bma__depot_return(struct bma__engine *e, struct bma__depot *d,
 		       const struct bma__depot_batch *batch);
 
 /* The stacks of full magazines, for who looks at all of them: @i from 0 to BMA__DEPOT_STACKS - 1. */
-#define BMA__DEPOT_STACKS (BMA__DEPOT_RING + BMA__DEPOT_RECENT)
+#define BMA__DEPOT_STACKS (BMA__DEPOT_RING + 2 * BMA__DEPOT_LOCAL)
 static inline struct bma__mag_stack *bma__depot_stack(struct bma__depot *d, uint32_t i)
 {
-	return i < BMA__DEPOT_RING ? &d->full[i] : &d->recent[i - BMA__DEPOT_RING].stack;
+	if (i < BMA__DEPOT_RING)
+		return &d->full[i];
+	i -= BMA__DEPOT_RING;
+	return i < BMA__DEPOT_LOCAL ? &d->local[i].near : &d->local[i - BMA__DEPOT_LOCAL].recent;
 }
 
 /* Full magazines in @d, empty ones, and exchanges with slots, full and empty, either way. */

@@ -58,7 +58,6 @@ void bma__stack_append(struct bma__mag_chain *chain, uint32_t class, uintptr_t w
 	else
 		chain->first = index;
 	chain->last = index;
-	chain->n++;
 }
 
 void bma__stack_push_chain(struct bma__mag_stack *stack, uint32_t class,

@@ -37,7 +37,6 @@ void bma__stack_push(struct bma__mag_stack *stack, uint32_t class, uintptr_t wor
  */
 struct bma__mag_chain {
 	uint32_t first, last; /* indices; 0: none */
-	uint32_t n;
 };
 void bma__stack_append(struct bma__mag_chain *chain, uint32_t class, uintptr_t word);
 void bma__stack_push_chain(struct bma__mag_stack *stack, uint32_t class,

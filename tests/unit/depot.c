@@ -73,18 +73,34 @@ Test(depot, only_a_few_wait_for_their_slot)
 	cr_assert_eq(bma__depot_get(e), put[1]);
 }
 
-Test(depot, of_anothers_only_what_is_more_than_its_few_goes_before_the_stock)
+Test(depot, what_comes_back_from_a_grace_period_is_for_all_before_the_stock)
 {
-	uintptr_t stock, others[NEAR + 2];
+	uintptr_t stock, others[3];
 
 	start();
 	bma__depot_add(e, d, stock = full());
-	put_by_other(others, NEAR + 2);
-	cr_assert_eq(bma__depot_get(e), others[0]);
-	cr_assert_eq(bma__depot_get(e), others[1]);
-	cr_assert_eq(bma__depot_get(e), stock);
-	for (int i = 2; i < NEAR + 2; i++)
+	put_by_other(others, 3);
+	for (int i = 0; i < 3; i++)
 		cr_assert_eq(bma__depot_get(e), others[i]);
+	cr_assert_eq(bma__depot_get(e), stock);
+	cr_assert_eq(bma__depot_get(e), 0);
+}
+
+Test(depot, what_another_slot_put_comes_after_the_stock)
+{
+	uint32_t other = (bma__plane_home() + 1) % BMA__DEPOT_LOCAL;
+	uintptr_t stock, near;
+
+	start();
+	bma__depot_put(e, near = full());
+	cr_assert_eq(bma__depot_remove(e, d), near);
+	/* As if it had been put there. */
+	atomic_fetch_add(&d->puts, 1);
+	atomic_fetch_add(&d->local[other].n, 1);
+	bma__stack_push(&d->local[other].near, e->class, near);
+	bma__depot_add(e, d, stock = full());
+	cr_assert_eq(bma__depot_get(e), stock);
+	cr_assert_eq(bma__depot_get(e), near);
 	cr_assert_eq(bma__depot_get(e), 0);
 }
 
@@ -96,14 +112,14 @@ Test(depot, a_recount_counts_what_waits_for_slots)
 	for (int i = 0; i < 3; i++)
 		bma__depot_put(e, put[i] = full());
 	/* As threads leave it that were stopped between count and push. */
-	for (uint32_t i = 0; i < BMA__DEPOT_RECENT; i++)
-		atomic_fetch_add(&d->recent[i].n, 5);
+	for (uint32_t i = 0; i < BMA__DEPOT_LOCAL; i++)
+		atomic_fetch_add(&d->local[i].n, 5);
 	atomic_fetch_add(&d->puts, 5);
 	bma__depot_recount(e, d);
 	cr_assert_eq(bma__depot_depth(d), 3);
-	for (uint32_t i = 0, n = 0; i < BMA__DEPOT_RECENT; i++) {
-		n += atomic_load(&d->recent[i].n);
-		cr_assert(i < BMA__DEPOT_RECENT - 1 || n == 3);
+	for (uint32_t i = 0, n = 0; i < BMA__DEPOT_LOCAL; i++) {
+		n += atomic_load(&d->local[i].n);
+		cr_assert(i < BMA__DEPOT_LOCAL - 1 || n == 3);
 	}
 	for (int i = 2; i >= 0; i--)
 		cr_assert_eq(bma__depot_get(e), put[i]);
