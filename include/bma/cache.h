@@ -35,8 +35,35 @@ struct rcu_flavor_struct;
 #define BMA_CACHE_KERNEL_MARKS ((uint64_t)1 << 0)
 /** BMA_CACHE_DTOR_RECYCLE - Run the destructor also before a freed object can be handed out again. */
 #define BMA_CACHE_DTOR_RECYCLE ((uint64_t)1 << 1)
-/** BMA_CACHE_DEBUG - Check every free as it is made: one that is the second aborts at once. */
+/**
+ * BMA_CACHE_DEBUG - Check every free as it is made: of an object of another cache, of an address inside an object, a
+ * second one. Such a call aborts at once; otherwise it is found when the address comes home to its slab.
+ *
+ * This flag and those below make a cache that looks at each call: an allocation and its free then cost tens of
+ * nanoseconds and more. Other caches pay nothing. BMA_CONF=debug:WORD+WORD... sets them for every cache that is
+ * made: check, redzone, poison, zero, track, quarantine, random, or all. docs/security.md says what each finds.
+ */
 #define BMA_CACHE_DEBUG ((uint64_t)1 << 2)
+/** BMA_CACHE_REDZONE - At least 16 bytes behind each object that nobody may write to; looked at when it is freed. */
+#define BMA_CACHE_REDZONE ((uint64_t)1 << 3)
+/**
+ * BMA_CACHE_POISON - Objects are filled when they are free (deferred ones after their grace period), and looked at
+ * when they are handed out again: a write in between aborts. Not with @ctor or @dtor, which need what was
+ * written. Who reads an object after a plain free, relying on its type, reads the filling.
+ */
+#define BMA_CACHE_POISON ((uint64_t)1 << 4)
+/** BMA_CACHE_ZERO_FREE - The same filling with zeros, so that nothing secret stays behind. Not with @ctor or @dtor. */
+#define BMA_CACHE_ZERO_FREE ((uint64_t)1 << 5)
+/**
+ * BMA_CACHE_TRACK - Remember the call stacks of the last allocation and free of each object, 160 bytes for each:
+ * reports of misuse show them, and a refused bma_cache_destroy() lists what is live by who allocated it. The
+ * stack is taken by backtrace(3), in handlers too, which is safe from glibc 2.35 on.
+ */
+#define BMA_CACHE_TRACK ((uint64_t)1 << 6)
+/** BMA_CACHE_QUARANTINE - A plainly freed object is not handed out again until some hundred others were freed. */
+#define BMA_CACHE_QUARANTINE ((uint64_t)1 << 7)
+/** BMA_CACHE_RANDOM - Fresh objects are handed out in random order; costs nothing in alloc and free. */
+#define BMA_CACHE_RANDOM ((uint64_t)1 << 8)
 
 /** BMA_SLEEP - This allocation may sleep: refill in place rather than fail. */
 #define BMA_SLEEP 1u

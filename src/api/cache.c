@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define KNOWN_FLAGS (BMA_CACHE_KERNEL_MARKS | BMA_CACHE_DTOR_RECYCLE | BMA_CACHE_DEBUG)
+#define KNOWN_FLAGS                                                                                \
+	(BMA_CACHE_KERNEL_MARKS | BMA_CACHE_DTOR_RECYCLE | BMA__CACHE_CHECKS | BMA_CACHE_RANDOM)
+#define FILLINGS (BMA_CACHE_POISON | BMA_CACHE_ZERO_FREE)
 
 static int refuse(const char *field)
 {
@@ -30,6 +32,10 @@ static int check(const struct bma_cache_attr *a)
 		return refuse("flags has an unknown bit");
 	if (a->flags & BMA_CACHE_DTOR_RECYCLE && !a->dtor)
 		return refuse("BMA_CACHE_DTOR_RECYCLE without dtor");
+	if (a->flags & FILLINGS && (a->ctor || a->dtor))
+		return refuse("BMA_CACHE_POISON or BMA_CACHE_ZERO_FREE with ctor or dtor");
+	if (a->size > BMA_CACHE_SIZE_MAX - BMA__REDZONE && a->flags & BMA_CACHE_REDZONE)
+		return refuse("size leaves no room for BMA_CACHE_REDZONE");
 	if (a->high && a->high < a->batch)
 		return refuse("high is below batch");
 	if (a->reserve && a->low > a->reserve)
@@ -37,6 +43,18 @@ static int check(const struct bma_cache_attr *a)
 	if (a->reserve > SIZE_MAX / 2 / a->size)
 		return refuse("reserve is too large");
 	return 0;
+}
+
+/* With what BMA_CONF asks for, as far as the cache can have it. */
+static uint64_t flags_of(const struct bma_cache_attr *a)
+{
+	uint64_t more = bma__env.debug;
+
+	if (a->ctor || a->dtor)
+		more &= ~(uint64_t)FILLINGS;
+	if (a->size > BMA_CACHE_SIZE_MAX - BMA__REDZONE)
+		more &= ~(uint64_t)BMA_CACHE_REDZONE;
+	return a->flags | more;
 }
 
 /* What a C type of that size can need: its alignment divides its size. */
@@ -68,7 +86,7 @@ struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 		.align = attr->align < 8 ? natural_align(attr->size) : attr->align,
 		.reserve = attr->reserve,
 		.limbo_max = attr->limbo_max,
-		.flags = attr->flags,
+		.flags = flags_of(attr),
 		.flavor = flavor,
 		.ctor = attr->ctor,
 		.dtor = attr->dtor,
@@ -102,6 +120,7 @@ int bma_cache_destroy(struct bma_cache *cache)
 	if (live || e->reserves) {
 		bma__log_verbose("bma_cache_destroy: cache \"%s\": %llu objects live, %u reserves",
 				 e->name, (unsigned long long)live, e->reserves);
+		bma__track_leaks(e);
 		return -EBUSY;
 	}
 	bma__engine_free(e);
@@ -229,7 +248,7 @@ void *bma_cache_alloc_flags(struct bma_cache *cache, unsigned int flags)
 		if (!obj)
 			obj = alloc_sleep(cache->engine);
 		if (obj && bma__unlikely(!cache->head.mask))
-			bma__checked_taken(cache->engine, obj);
+			bma__checked_taken(cache->engine, obj, "bma_cache_alloc_flags");
 	} else {
 		obj = bma_cache_alloc(cache);
 	}

@@ -27,7 +27,7 @@ void *bma_reserve_alloc(struct bma_reserve *reserve)
 	void *obj = bma__reserve_take(reserve);
 
 	if (obj && bma__unlikely(bma__engine_checked(reserve->engine)))
-		bma__checked_taken(reserve->engine, obj);
+		bma__checked_taken(reserve->engine, obj, "bma_reserve_alloc");
 	return obj;
 }
 

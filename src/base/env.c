@@ -2,6 +2,8 @@
 /* BMA_CONF, see env.h. */
 #include "base.h"
 
+#include <bma/cache.h>
+
 #include <string.h>
 
 #define FLUSH_MS 10u
@@ -58,6 +60,46 @@ static const struct word {
 	{"thp:on", set_thp_on},
 };
 
+static const struct {
+	const char *word;
+	uint64_t flags;
+} checks[] = {
+	{"check", BMA_CACHE_DEBUG},
+	{"redzone", BMA_CACHE_REDZONE},
+	{"poison", BMA_CACHE_POISON},
+	{"zero", BMA_CACHE_ZERO_FREE},
+	{"track", BMA_CACHE_TRACK},
+	{"quarantine", BMA_CACHE_QUARANTINE},
+	{"random", BMA_CACHE_RANDOM},
+	{"all", BMA_CACHE_DEBUG | BMA_CACHE_REDZONE | BMA_CACHE_POISON | BMA_CACHE_TRACK |
+			BMA_CACHE_QUARANTINE | BMA_CACHE_RANDOM},
+};
+
+/* The flags of "debug:word+word", or 0 if it is none or a word is not known. */
+static uint64_t debug(const char *text, size_t len)
+{
+	static const char key[] = "debug:";
+	size_t at = sizeof key - 1;
+	uint64_t flags = 0;
+
+	if (len <= at || memcmp(text, key, at))
+		return 0;
+	/* Also after the last plus there has to be a word. */
+	while (at <= len) {
+		const char *plus = memchr(text + at, '+', len - at);
+		size_t i = 0, n = (plus ? (size_t)(plus - text) : len) - at;
+
+		while (i < sizeof checks / sizeof checks[0] &&
+		       (strlen(checks[i].word) != n || memcmp(checks[i].word, text + at, n)))
+			i++;
+		if (i == sizeof checks / sizeof checks[0])
+			return 0;
+		flags |= checks[i].flags;
+		at += n + 1;
+	}
+	return flags;
+}
+
 /* The number after @key if @text begins with it, or 0: none, or not 1 to @most. */
 static uint64_t number(const char *text, size_t len, const char *key, uint64_t most)
 {
@@ -78,7 +120,12 @@ static uint64_t number(const char *text, size_t len, const char *key, uint64_t m
 static bool apply(struct bma__env *env, const char *text, size_t len)
 {
 	uint64_t ms = number(text, len, "gp_flush_ms:", FLUSH_MS_MAX);
+	uint64_t flags = debug(text, len);
 
+	if (flags) {
+		env->debug |= flags;
+		return true;
+	}
 	if (ms) {
 		env->flush_ns = ms * NS_PER_MS;
 		return true;

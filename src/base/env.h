@@ -7,6 +7,8 @@
  *   index:cid|cpu    which slot index to use where both are there (default: cid on one node)
  *   rseq:off         guest slots only
  *   thp:on           ask for huge pages
+ *   debug:WORD+...   what every cache is to check: check, redzone, poison, zero, track, quarantine, random;
+ *                    all: all of these but zero (include/bma/cache.h, BMA_CACHE_DEBUG and on)
  *   gp_flush_ms:N    seal what fills with deferred frees after at most N milliseconds, 1 to 1000 (10)
  */
 #ifndef BMA_BASE_ENV_H
@@ -22,6 +24,7 @@ struct bma__env {
 	bool rseq;
 	bool thp;
 	enum bma__env_index index;
+	uint64_t debug; /* BMA_CACHE_* */
 	uint64_t flush_ns;
 };
 

@@ -12,6 +12,7 @@
 #include <bma/worker.h>
 
 #include "checked.h"
+#include "debug.h"
 #include "defer.h"
 #include "depot.h"
 #include "drain.h"
@@ -23,6 +24,7 @@
 #include "need.h"
 #include "park.h"
 #include "plane.h"
+#include "quarantine.h"
 #include "rcu.h"
 #include "reclaim.h"
 #include "refill.h"
@@ -30,6 +32,7 @@
 #include "slot.h"
 #include "stack.h"
 #include "ticket.h"
+#include "track.h"
 #include "view.h"
 #include "worker.h"
 

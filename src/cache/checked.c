@@ -2,10 +2,16 @@
 /* Caches whose every call is looked at, see checked.h. */
 #include "cache.h"
 
-void bma__checked_taken(struct bma__engine *e, void *obj)
+void bma__checked_taken(struct bma__engine *e, void *obj, const char *call)
 {
-	if (e->flags & BMA_CACHE_DEBUG)
-		bma__slab_take_live(bma__engine_slab(e, obj, "bma_cache_alloc"), obj);
+	struct bma__slab *slab;
+
+	if (!(e->flags & BMA__CACHE_CHECKS))
+		return;
+	slab = bma__engine_slab(e, obj, call);
+	bma__debug_taken(e, slab, obj, call);
+	bma__track_alloc(slab, obj);
+	bma__slab_take_live(slab, obj);
 }
 
 void *bma__checked_alloc(struct bma__engine *e)
@@ -13,32 +19,44 @@ void *bma__checked_alloc(struct bma__engine *e)
 	void *obj = bma__slot_alloc(e);
 
 	if (obj)
-		bma__checked_taken(e, obj);
+		bma__checked_taken(e, obj, "bma_cache_alloc");
 	return obj;
 }
 
-static void check(struct bma__engine *e, void *obj, bool rcu, const char *call)
+/* The user has it no more. Returns its slab. */
+static struct bma__slab *given(struct bma__engine *e, void *obj, bool rcu, const char *call)
 {
-	enum bma__slab_result result;
+	struct bma__slab *slab = bma__engine_slab(e, obj, call);
+	enum bma__slab_result result = bma__slab_drop_live(slab, obj, rcu);
 
-	if (!(e->flags & BMA_CACHE_DEBUG))
-		return;
-	result = bma__slab_drop_live(bma__engine_slab(e, obj, call), obj, rcu);
 	if (result != BMA__SLAB_OK)
 		bma__engine_misuse(e, obj, result, call);
+	bma__debug_given(e, obj, call);
+	bma__track_free(slab, obj);
+	return slab;
 }
 
 void bma__checked_free(struct bma__engine *e, void *obj)
 {
-	check(e, obj, false, "bma_cache_free");
-	if (e->flags & BMA_CACHE_DTOR_RECYCLE)
+	if (e->flags & BMA__CACHE_CHECKS) {
+		struct bma__slab *slab = given(e, obj, false, "bma_cache_free");
+
+		if (bma__debug_fills(e))
+			bma__debug_fill(e, slab, obj);
+	}
+	if (e->flags & BMA_CACHE_DTOR_RECYCLE) {
 		bma__limbo_free(e, obj, true);
-	else
+		return;
+	}
+	if (e->quarantine)
+		obj = bma__quarantine_put(e, obj);
+	if (obj)
 		bma__slot_free(e, obj);
 }
 
 void bma__checked_free_rcu(struct bma__engine *e, void *obj, bool heedless)
 {
-	check(e, obj, true, "bma_cache_free_rcu");
+	if (e->flags & BMA__CACHE_CHECKS)
+		given(e, obj, true, "bma_cache_free_rcu");
 	bma__limbo_free(e, obj, heedless);
 }

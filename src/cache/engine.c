@@ -280,8 +280,13 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 	e->dtor = attr->dtor;
 	e->ctx = attr->ctx;
 	e->attr_reserve = attr->reserve;
-	bma__slab_geometry(&e->geo, attr->size, attr->align);
-	e->geo.checked = attr->flags & BMA_CACHE_DEBUG;
+	bma__slab_geometry(&e->geo,
+			   attr->size + (attr->flags & BMA_CACHE_REDZONE ? BMA__REDZONE : 0),
+			   attr->align);
+	e->geo.checked = attr->flags & BMA__CACHE_CHECKS;
+	e->geo.tracked = attr->flags & BMA_CACHE_TRACK;
+	if (e->geo.tracked)
+		bma__track_prepare();
 	set_sizes(e, attr);
 	if (attr->name)
 		snprintf(e->name, sizeof e->name, "%s", attr->name);
@@ -289,7 +294,10 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 		snprintf(e->name, sizeof e->name, "cache-%zu", attr->size);
 	e->head.mask = bma__mag_size(e->class) - 16;
 	e->head.index = bma__cpu.mode == BMA_MODE_GUEST ? BMA__RSEQ_CPU_ID : bma__cpu.index;
-	return e;
+	if (!bma__quarantine_make(e))
+		return e;
+	bma__meta_free(e, e->bytes);
+	return NULL;
 }
 
 /* The reserve that was asked for, or one magazine, so that the first any-context call finds one. */
@@ -316,6 +324,7 @@ struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int 
 		return NULL;
 	*rc = enter_registry(e);
 	if (*rc) {
+		bma__quarantine_free(e);
 		bma__meta_free(e, e->bytes);
 		return NULL;
 	}
@@ -332,6 +341,7 @@ void bma__engine_free(struct bma__engine *e)
 {
 	leave_registry(e);
 	bma__mag_unpromise(e->class, atomic_load_explicit(&e->slot_mags, memory_order_relaxed));
+	bma__quarantine_free(e);
 	bma__meta_free(e, e->bytes);
 }
 

@@ -22,6 +22,11 @@
 
 struct bma__flavor;
 
+/* Flags of which each needs that every call is looked at. */
+#define BMA__CACHE_CHECKS                                                                          \
+	(BMA_CACHE_DEBUG | BMA_CACHE_REDZONE | BMA_CACHE_POISON | BMA_CACHE_ZERO_FREE |            \
+	 BMA_CACHE_TRACK | BMA_CACHE_QUARANTINE)
+
 struct bma__engine {
 	/* What the inlined calls see; a private cache's handle holds a copy. [const] */
 	struct bma__head head;
@@ -92,6 +97,10 @@ struct bma__engine {
 	_Atomic uint32_t finish_rounds; /* ended */
 
 	_Atomic uint64_t reserved; /* objects in reserves */
+	/* [const] the ring of the quarantine, and its places; NULL, 0: there is none */
+	_Atomic(void *) *quarantine;
+	uint32_t quarantine_places;
+	_Atomic uint64_t quarantine_turn, quarantined;
 	_Atomic uint64_t fail_empty, fail_system, fail_refill, aborts, refills, drains;
 
 	_Atomic uint32_t begun,
@@ -189,7 +198,7 @@ static inline void bma__engine_end(struct bma__engine *e)
 /* Do the hot calls of this engine's cache leave by their slow halves, which then look at each object? */
 static inline bool bma__engine_checked(const struct bma__engine *e)
 {
-	return e->flags & (BMA_CACHE_DTOR_RECYCLE | BMA_CACHE_DEBUG);
+	return e->flags & (BMA_CACHE_DTOR_RECYCLE | BMA__CACHE_CHECKS);
 }
 
 /* Magazines for @n objects. */

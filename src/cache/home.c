@@ -5,6 +5,7 @@
  */
 #include "cache.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void list_add(struct bma__engine *e, struct bma__slab *s, uint32_t list)
@@ -111,7 +112,9 @@ void bma__engine_misuse(struct bma__engine *e, const void *obj, enum bma__slab_r
 		[BMA__SLAB_FREED_RCU] = "was freed before, by bma_cache_free_rcu",
 	};
 
-	bma__log_abort("%s: cache \"%s\": object %p %s", call, e->name, obj, what[result]);
+	bma__log_line("%s: cache \"%s\": object %p %s", call, e->name, obj, what[result]);
+	bma__track_show(e, obj);
+	abort();
 }
 
 struct bma__slab *bma__engine_slab(struct bma__engine *e, const void *obj, const char *call)

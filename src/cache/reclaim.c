@@ -75,6 +75,7 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 	bma__engine_begin(e);
 	bma__worker_forget(e);
 	atomic_store_explicit(&e->watched, false, memory_order_relaxed);
+	bma__quarantine_flush(e);
 	bma__reclaim_parked(e);
 	bma__limbo_flush(e->flavor);
 	lock_quiet(e, patience);

@@ -15,6 +15,26 @@ static void reverse(void **objs, uint32_t n)
 	}
 }
 
+/* Where an attacker, or a bug, must not know which object comes next. */
+static void shuffle(struct bma__engine *e, void **objs, uint32_t n)
+{
+	uint64_t x = bma__os_now() ^ (uintptr_t)objs ^
+		     atomic_load_explicit(&e->refills, memory_order_relaxed) << 32;
+
+	for (uint32_t i = n; i > 1; i--) {
+		uint32_t j;
+		void *t = objs[i - 1];
+
+		/* splitmix64 (Steele, Lea, Flood 2014). */
+		uint64_t z = x += 0x9e3779b97f4a7c15u;
+		z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+		z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+		j = (uint32_t)((z ^ z >> 31) % i);
+		objs[i - 1] = objs[j];
+		objs[j] = t;
+	}
+}
+
 uintptr_t bma__refill_magazine(struct bma__engine *e, uint32_t node)
 {
 	uintptr_t word = bma__depot_get_empty(e), base;
@@ -30,7 +50,10 @@ uintptr_t bma__refill_magazine(struct bma__engine *e, uint32_t node)
 		bma__depot_put_empty(e, word);
 		return 0;
 	}
-	reverse(bma__mag_elements(base), n);
+	if (e->flags & BMA_CACHE_RANDOM)
+		shuffle(e, bma__mag_elements(base), n);
+	else
+		reverse(bma__mag_elements(base), n);
 	atomic_fetch_add_explicit(&e->refills, 1, memory_order_relaxed);
 	return bma__mag_word(base, n);
 }

@@ -94,7 +94,7 @@ static void slots_and_depot(struct bma__engine *e, struct bma_cache_stats *s)
 			s->depot += on_stack(e, bma__depot_stack(d, i));
 		s->depot_exchanges += bma__depot_exchanges(d);
 	}
-	s->cached += s->depot;
+	s->cached += s->depot + atomic_load_explicit(&e->quarantined, memory_order_relaxed);
 	s->depot_target = (uint64_t)atomic_load_explicit(&e->target_mags, memory_order_relaxed) *
 			  e->capacity * bma__topo.nodes;
 }

@@ -18,7 +18,8 @@ static uint32_t words(uint32_t objs)
 static size_t meta_size(const struct bma__slab_geometry *geo)
 {
 	return sizeof(struct bma__slab) +
-	       (geo->checked ? 4 : 2) * sizeof(uint64_t) * words(geo->objs);
+	       (geo->checked ? 5 : 2) * sizeof(uint64_t) * words(geo->objs) +
+	       (geo->tracked ? sizeof(struct bma__slab_track) * geo->objs : 0);
 }
 
 uint32_t bma__slab_waste(const struct bma__slab_geometry *geo)
@@ -47,7 +48,7 @@ void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t alig
 	uint32_t stride = (uint32_t)bma__align_up(size < OBJECT_MIN ? OBJECT_MIN : size, align);
 
 	geo->stride = stride;
-	geo->checked = false;
+	geo->checked = geo->tracked = false;
 	geo->group = PLAIN_GROUP;
 	geo->span = stride * PLAIN_GROUP;
 	if (align <= COLOUR && stride >= COLOUR_STRIDE_MIN && stride <= COLOUR_STRIDE_MAX) {
@@ -115,6 +116,10 @@ struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *o
 	if (geo->checked) {
 		slab->live = slab->parked + words(geo->objs);
 		slab->by_rcu = slab->live + words(geo->objs);
+		slab->filled = slab->by_rcu + words(geo->objs);
+		if (geo->tracked)
+			slab->tracks =
+				(struct bma__slab_track *)(void *)(slab->filled + words(geo->objs));
 	}
 	bma__chunk_set_slab(slab->base, geo->units, slab);
 	return slab;
@@ -246,4 +251,25 @@ enum bma__slab_result bma__slab_drop_live(struct bma__slab *slab, const void *ob
 	else
 		atomic_fetch_and_explicit(&slab->by_rcu[i / 64], ~bit, memory_order_relaxed);
 	return BMA__SLAB_OK;
+}
+
+bool bma__slab_is_live(const struct bma__slab *slab, uint32_t i)
+{
+	return atomic_load_explicit(&slab->live[i / 64], memory_order_relaxed) >> i % 64 & 1;
+}
+
+bool bma__slab_set_filled(struct bma__slab *slab, const void *obj, bool filled)
+{
+	uint32_t i = index_of(slab, obj);
+	uint64_t bit = 1ull << i % 64;
+
+	if (filled)
+		return atomic_fetch_or_explicit(&slab->filled[i / 64], bit, memory_order_relaxed) &
+		       bit;
+	return atomic_fetch_and_explicit(&slab->filled[i / 64], ~bit, memory_order_relaxed) & bit;
+}
+
+struct bma__slab_track *bma__slab_track(struct bma__slab *slab, const void *obj)
+{
+	return slab->tracks ? &slab->tracks[index_of(slab, obj)] : NULL;
 }

@@ -22,6 +22,18 @@
 
 #include "base/base.h"
 
+/* One call on an object: its stack, innermost first. */
+struct bma__slab_stack {
+	void *pc[9];
+	uint32_t n;
+	uint32_t thread; /* as gettid() says */
+};
+
+/* Who had an object last. Written by who has it. */
+struct bma__slab_track {
+	struct bma__slab_stack alloc, free;
+};
+
 /* How the slabs of one engine are cut. */
 struct bma__slab_geometry {
 	uint32_t stride; /* bytes from one object to the next in a group */
@@ -30,6 +42,7 @@ struct bma__slab_geometry {
 	uint32_t objs;	 /* objects in a slab */
 	uint32_t units;	 /* 64 KiB units of a slab */
 	bool checked;	 /* live bits are kept */
+	bool tracked;	 /* and who had objects last */
 };
 
 struct bma__slab {
@@ -46,6 +59,8 @@ struct bma__slab {
 	_Atomic uint64_t *parked;
 	/* Where the geometry says so: objects that the user has, and those that free_rcu had last. */
 	_Atomic uint64_t *live, *by_rcu;
+	_Atomic uint64_t *filled; /* free ones that were filled, see debug.h */
+	struct bma__slab_track *tracks;
 };
 
 /* What bma__slab_put() and bma__slab_park() found. */
@@ -99,6 +114,11 @@ uint32_t bma__slab_unpark(struct bma__slab *slab, void **out, uint32_t n);
 /* Live bits: the user gets an object, or gives it back. Any context. */
 void bma__slab_take_live(struct bma__slab *slab, const void *obj);
 enum bma__slab_result bma__slab_drop_live(struct bma__slab *slab, const void *obj, bool rcu);
+bool bma__slab_is_live(const struct bma__slab *slab, uint32_t i);
+/* Set the filled bit of a free object that the caller has, or clear it; returns what it was. Any context. */
+bool bma__slab_set_filled(struct bma__slab *slab, const void *obj, bool filled);
+/* NULL if the geometry has none. */
+struct bma__slab_track *bma__slab_track(struct bma__slab *slab, const void *obj);
 
 /* All that was carved is at home. */
 static inline bool bma__slab_empty(const struct bma__slab *slab)
