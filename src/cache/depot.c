@@ -150,18 +150,35 @@ static uintptr_t take_once(struct bma__engine *e, struct bma__depot *d, uint32_t
 	return word;
 }
 
-/* A put behind the back of a round that found nothing makes it look once more. */
+/* The sum of all heads' tags, if all stacks are empty. */
+static bool all_empty(struct bma__depot *d, uint32_t *tags)
+{
+	*tags = 0;
+	for (uint32_t i = 0; i < BMA__DEPOT_STACKS; i++) {
+		uint64_t head =
+			atomic_load_explicit(&bma__depot_stack(d, i)->head, memory_order_acquire);
+
+		if ((uint32_t)head)
+			return false;
+		*tags += (uint32_t)(head >> 32);
+	}
+	return true;
+}
+
+/*
+ * A round that finds nothing proves nothing: a magazine may be put behind its back while another, before it, is got. So
+ * nothing is said before two looks at all heads found them empty and the same. A head's tag counts its changes, so
+ * then all were empty at the moment between the two, which are in order: acquire. Another round means that somebody
+ * changed a head: lock-free.
+ */
 static uintptr_t take(struct bma__engine *e, struct bma__depot *d, uint32_t plane, uint64_t *nth)
 {
-	uint64_t puts;
+	uint32_t first, second;
 	uintptr_t word;
 
-	do {
-		puts = atomic_load_explicit(&d->puts, memory_order_acquire);
+	do
 		word = take_once(e, d, plane, nth);
-		atomic_thread_fence(
-			memory_order_acquire); /* the scan's loads come before the next */
-	} while (!word && atomic_load_explicit(&d->puts, memory_order_relaxed) != puts);
+	while (!word && !(all_empty(d, &first) && all_empty(d, &second) && first == second));
 	return word;
 }
 

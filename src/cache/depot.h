@@ -16,9 +16,10 @@
  * Of a slot's puts no more than these few wait for it: those of one that frees what others allocate belong on
  * the ring.
  *
- * Invariant: a magazine that was put can be got, whatever other calls are stopped at: each stack is
- * lock-free, and a get that finds nothing has looked at all of them, those of slots included. puts and gets only say where to begin
- * and how many there are; puts - gets is exact when no call is in progress.
+ * Invariant: a magazine that was put can be got, whatever other calls are stopped at: each stack is lock-free, and a get
+ * comes back empty only if there was a moment in it at which all stacks were, those of slots included (take() in
+ * depot.c). puts and gets only say where to begin and how many there are; puts - gets is exact when no call is in
+ * progress.
  */
 #ifndef BMA_CACHE_DEPOT_H
 #define BMA_CACHE_DEPOT_H
