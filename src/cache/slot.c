@@ -224,17 +224,22 @@ static bool at_right_end(const struct bma__engine *e, uintptr_t word)
 
 /*
  * Slot and depot are empty, but a thread that is aborted all the time (single-stepped, say) has its objects
- * in a guest slot.
+ * in a guest slot, and handlers that found its own owned have brought the depot's magazines to the next ones.
  */
 static void *alloc_from_guest(struct bma__engine *e)
 {
-	struct bma__view v;
-	void *obj;
+	void *obj = NULL;
 
-	if (bma__plane_next(e, bma__cpu.slots) == e->planes || !bma__view_open_guest(e, &v))
+	if (bma__plane_next(e, bma__cpu.slots) == e->planes)
 		return NULL;
-	obj = guest_pop(e, &v);
-	bma__view_close(&v);
+	for (uint32_t i = 0; i < BMA__VIEW_GUEST_TRIES && !obj; i++) {
+		struct bma__view v;
+
+		if (!bma__view_open_guest_at(e, &v, i))
+			continue;
+		obj = guest_pop(e, &v);
+		bma__view_close(&v);
+	}
 	return obj;
 }
 
@@ -260,7 +265,14 @@ static void *alloc_ticketed(struct bma__engine *e, uintptr_t word)
 		if (!word) {
 			word = bma__depot_get(e);
 			if (!word) {
+				/* A handler may have taken the depot's last magazines to this slot. */
+				bool changed = load_word(&v) != old ||
+					       atomic_load_explicit(&v.slot->gen,
+								    memory_order_acquire) != gen;
+
 				bma__view_close(&v);
+				if (changed)
+					continue;
 				return alloc_from_guest(e);
 			}
 			adapt(e, &v);

@@ -20,22 +20,26 @@ struct bma__view {
 	bool guest;
 };
 
+/* The @i-th guest slot that the thread may take; false: it is owned. */
+static inline bool bma__view_open_guest_at(struct bma__engine *e, struct bma__view *v, uint32_t i)
+{
+	uintptr_t nobody = 0;
+
+	v->plane = bma__cpu.slots + ((bma__plane_guest_hash() + i) & (bma__cpu.guests - 1));
+	v->slot = bma__slot_at(e, v->plane);
+	if (!atomic_compare_exchange_strong_explicit(&v->slot->owner, &nobody, bma__cpu_thread(),
+						     memory_order_acquire, memory_order_relaxed))
+		return false;
+	bma__plane_use(e, v->plane);
+	v->guest = true;
+	return true;
+}
+
 static inline bool bma__view_open_guest(struct bma__engine *e, struct bma__view *v)
 {
-	uint32_t first = bma__plane_guest_hash();
-
 	for (uint32_t i = 0; i < BMA__VIEW_GUEST_TRIES; i++) {
-		uintptr_t nobody = 0;
-
-		v->plane = bma__cpu.slots + ((first + i) & (bma__cpu.guests - 1));
-		v->slot = bma__slot_at(e, v->plane);
-		if (!atomic_compare_exchange_strong_explicit(
-			    &v->slot->owner, &nobody, bma__cpu_thread(), memory_order_acquire,
-			    memory_order_relaxed))
-			continue;
-		bma__plane_use(e, v->plane);
-		v->guest = true;
-		return true;
+		if (bma__view_open_guest_at(e, v, i))
+			return true;
 	}
 	return false;
 }
