@@ -10,3 +10,8 @@ if(BMA_SANITIZE)
     -fno-sanitize-recover=all)
   target_link_options(bma_options INTERFACE -fsanitize=${BMA_SANITIZE})
 endif()
+if(BMA_COVERAGE)
+  target_compile_options(bma_options INTERFACE --coverage -fprofile-update=atomic
+    $<$<COMPILE_LANGUAGE:C>:-include;${CMAKE_CURRENT_LIST_DIR}/coverage.h>)
+  target_link_options(bma_options INTERFACE --coverage)
+endif()
