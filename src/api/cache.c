@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define KNOWN_FLAGS                                                                                \
-	(BMA_CACHE_KERNEL_MARKS | BMA_CACHE_DTOR_RECYCLE | BMA__CACHE_CHECKS | BMA_CACHE_RANDOM)
+	(BMA_CACHE_KERNEL_MARKS | BMA_CACHE_DTOR_RECYCLE |                                         \
+	 (BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) | BMA_CACHE_RANDOM)
 #define FILLINGS (BMA_CACHE_POISON | BMA_CACHE_ZERO_FREE)
 
 static int refuse(const char *field)
@@ -54,7 +55,11 @@ static uint64_t flags_of(const struct bma_cache_attr *a)
 		more &= ~(uint64_t)FILLINGS;
 	if (a->size > BMA_CACHE_SIZE_MAX - BMA__REDZONE)
 		more &= ~(uint64_t)BMA_CACHE_REDZONE;
-	return a->flags | more;
+	if (!bma__tools.any)
+		return a->flags | more;
+	/* It finds on its own what these find, and must not see them look. A freed object is to stay free for a while. */
+	more |= BMA__CACHE_TOOLS | BMA_CACHE_QUARANTINE;
+	return (a->flags | more) & ~(uint64_t)(BMA_CACHE_REDZONE | BMA_CACHE_POISON);
 }
 
 /* What a C type of that size can need: its alignment divides its size. */

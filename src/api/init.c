@@ -18,6 +18,7 @@ int bma__init(void)
 	bma__lock_take(&bma__init_lock);
 	if (!atomic_load_explicit(&done, memory_order_relaxed)) {
 		bma__env_parse(getenv("BMA_CONF"));
+		bma__tools_init();
 		rc = bma__engine_init();
 		if (!rc)
 			rc = bma__fork_init();

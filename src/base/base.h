@@ -33,6 +33,7 @@ static inline bool bma__is_pow2(size_t n)
 #include "os.h"
 #include "rseq.h"
 #include "thread.h"
+#include "tools.h"
 #include "topo.h"
 #include "waker.h"
 

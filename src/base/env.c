@@ -11,7 +11,8 @@
 #define NS_PER_MS 1000000u
 #define DEFAULTS                                                                                   \
 	{                                                                                          \
-		.worker = true, .rseq = true, .flush_ns = (uint64_t)FLUSH_MS * NS_PER_MS           \
+		.worker = true, .rseq = true, .tools = true,                                       \
+		.flush_ns = (uint64_t)FLUSH_MS * NS_PER_MS                                         \
 	}
 
 struct bma__env bma__env = DEFAULTS;
@@ -51,13 +52,18 @@ static void set_thp_on(struct bma__env *env)
 	env->thp = true;
 }
 
+static void set_tools_off(struct bma__env *env)
+{
+	env->tools = false;
+}
+
 static const struct word {
 	const char *word;
 	void (*apply)(struct bma__env *env);
 } words[] = {
 	{"verbose", set_verbose},     {"worker:off", set_worker_off}, {"worker:on", set_worker_on},
 	{"index:cid", set_index_cid}, {"index:cpu", set_index_cpu},   {"rseq:off", set_rseq_off},
-	{"thp:on", set_thp_on},
+	{"thp:on", set_thp_on},	      {"tools:off", set_tools_off},
 };
 
 static const struct {

@@ -9,6 +9,7 @@
  *   thp:on           ask for huge pages
  *   debug:WORD+...   what every cache is to check: check, redzone, poison, zero, track, quarantine, random;
  *                    all: all of these but zero (include/bma/cache.h, BMA_CACHE_DEBUG and on)
+ *   tools:off        tell AddressSanitizer, MemorySanitizer, valgrind nothing, and be as fast as without
  *   gp_flush_ms:N    seal what fills with deferred frees after at most N milliseconds, 1 to 1000 (10)
  */
 #ifndef BMA_BASE_ENV_H
@@ -23,6 +24,7 @@ struct bma__env {
 	bool worker;
 	bool rseq;
 	bool thp;
+	bool tools;
 	enum bma__env_index index;
 	uint64_t debug; /* BMA_CACHE_* */
 	uint64_t flush_ns;

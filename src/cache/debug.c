@@ -92,11 +92,19 @@ void bma__debug_fill(struct bma__engine *e, struct bma__slab *slab, void *obj)
 	bma__slab_set_filled(slab, obj, true);
 }
 
-void bma__debug_fill_magazine(struct bma__engine *e, uintptr_t word)
+void bma__debug_let_go(struct bma__engine *e, uintptr_t word)
 {
 	void **objs = bma__mag_elements(bma__mag_base(e->class, word));
 	uint32_t n = bma__mag_count(e->class, word);
 
-	for (uint32_t i = 0; i < n; i++)
-		bma__debug_fill(e, bma__engine_slab(e, objs[i], "grace period"), objs[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		struct bma__slab *slab = bma__engine_slab(e, objs[i], "grace period");
+
+		if (bma__debug_fills(e))
+			bma__debug_fill(e, slab, objs[i]);
+		/* What was freed plainly, and parked, was given back then. */
+		if (e->flags & BMA__CACHE_TOOLS &&
+		    (e->flags & BMA_CACHE_DTOR_RECYCLE || bma__slab_was_rcu(slab, objs[i])))
+			bma__tools_given(e, objs[i], e->size);
+	}
 }

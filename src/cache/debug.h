@@ -25,8 +25,8 @@ void bma__debug_taken(struct bma__engine *e, struct bma__slab *slab, void *obj, 
 void bma__debug_given(struct bma__engine *e, void *obj, const char *call);
 /* Fill a free object that nobody may look at any more. Any context. */
 void bma__debug_fill(struct bma__engine *e, struct bma__slab *slab, void *obj);
-/* The same for all of a magazine in hand, after its grace period. */
-void bma__debug_fill_magazine(struct bma__engine *e, uintptr_t word);
+/* All of a magazine in hand, after its grace period: nobody may look at them any more. */
+void bma__debug_let_go(struct bma__engine *e, uintptr_t word);
 
 static inline bool bma__debug_fills(const struct bma__engine *e)
 {

@@ -145,8 +145,8 @@ static bool take_batch(struct bma__flavor *f, uint64_t *found)
 /* A magazine whose grace period is over. */
 static void let_go(struct bma__engine *e, struct bma__depot_batch *batch, uintptr_t word)
 {
-	if (bma__debug_fills(e))
-		bma__debug_fill_magazine(e, word);
+	if (e->flags & BMA__CACHE_CHECKS)
+		bma__debug_let_go(e, word);
 	if (e->flags & BMA_CACHE_DTOR_RECYCLE)
 		bma__stack_push(&e->finish, e->class, word);
 	else

@@ -294,8 +294,11 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 		snprintf(e->name, sizeof e->name, "cache-%zu", attr->size);
 	e->head.mask = bma__mag_size(e->class) - 16;
 	e->head.index = bma__cpu.mode == BMA_MODE_GUEST ? BMA__RSEQ_CPU_ID : bma__cpu.index;
-	if (!bma__quarantine_make(e))
+	if (!bma__quarantine_make(e)) {
+		if (e->flags & BMA__CACHE_TOOLS)
+			bma__tools_pool(e, true);
 		return e;
+	}
 	bma__meta_free(e, e->bytes);
 	return NULL;
 }
@@ -342,6 +345,8 @@ void bma__engine_free(struct bma__engine *e)
 	leave_registry(e);
 	bma__mag_unpromise(e->class, atomic_load_explicit(&e->slot_mags, memory_order_relaxed));
 	bma__quarantine_free(e);
+	if (e->flags & BMA__CACHE_TOOLS)
+		bma__tools_pool(e, false);
 	bma__meta_free(e, e->bytes);
 }
 

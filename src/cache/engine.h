@@ -22,10 +22,13 @@
 
 struct bma__flavor;
 
+/* A tool watches memory, and is told of each object; set by the library. */
+#define BMA__CACHE_TOOLS ((uint64_t)1 << 63)
+
 /* Flags of which each needs that every call is looked at. */
 #define BMA__CACHE_CHECKS                                                                          \
 	(BMA_CACHE_DEBUG | BMA_CACHE_REDZONE | BMA_CACHE_POISON | BMA_CACHE_ZERO_FREE |            \
-	 BMA_CACHE_TRACK | BMA_CACHE_QUARANTINE)
+	 BMA_CACHE_TRACK | BMA_CACHE_QUARANTINE | BMA__CACHE_TOOLS)
 
 struct bma__engine {
 	/* What the inlined calls see; a private cache's handle holds a copy. [const] */

@@ -47,7 +47,7 @@ static void finish_magazine(struct bma__engine *e, uintptr_t word)
 	struct bma__depot_batch batch = {0};
 
 	for (uint32_t i = 0; i < n; i++)
-		e->dtor(objs[i], e->ctx);
+		bma__finish_object(e, objs[i]);
 	bma__depot_gather(e, &batch, word);
 	bma__depot_return(e, &e->depot[bma__topo_node_now()], &batch);
 	bma__defer_uncount(e, n);
@@ -80,7 +80,7 @@ static void finish_slab(struct bma__engine *e, struct bma__slab *s)
 	uint32_t n = atomic_load_explicit(&s->carved, memory_order_relaxed);
 
 	for (uint32_t i = 0; i < n; i++)
-		e->dtor(bma__slab_object(s, i), e->ctx);
+		bma__finish_object(e, bma__slab_object(s, i));
 	bma__lock_take(&bma__purge_lock);
 	bma__slab_destroy(s);
 	bma__lock_drop(&bma__purge_lock);

@@ -16,6 +16,14 @@
 
 #include "engine.h"
 
+/* Run the destructor of an object that is nobody's. */
+static inline void bma__finish_object(struct bma__engine *e, void *obj)
+{
+	bma__tools_open(obj, e->size);
+	e->dtor(obj, e->ctx);
+	bma__tools_close(obj, e->size);
+}
+
 /* A slab whose grace period is over: to be finished first, or to the system at once. Under the purge lock. */
 void bma__finish_slab_later(struct bma__slab *slab);
 /* Run what is to be finished. May sleep. Returns how many magazines and slabs that were. */

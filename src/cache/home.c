@@ -81,10 +81,14 @@ static uint32_t carve_once(struct bma__engine *e, uint32_t node, void **out, uin
 /* A destructor must be able to tell an object that nobody was ever given. */
 static void construct(struct bma__engine *e, void *obj)
 {
+	if (!e->dtor && !e->ctor)
+		return;
+	bma__tools_open(obj, e->size);
 	if (e->dtor)
 		memset(obj, 0, e->size);
 	if (e->ctor)
 		e->ctor(obj, e->ctx);
+	bma__tools_close(obj, e->size);
 }
 
 uint32_t bma__engine_carve(struct bma__engine *e, uint32_t node, void **out, uint32_t n)
@@ -162,7 +166,7 @@ void bma__engine_destruct(struct bma__engine *e)
 			uint32_t n = atomic_load_explicit(&s->carved, memory_order_relaxed);
 
 			for (uint32_t i = 0; i < n; i++)
-				e->dtor(bma__slab_object(s, i), e->ctx);
+				bma__finish_object(e, bma__slab_object(s, i));
 			s->finish = false;
 		}
 	}

@@ -121,6 +121,7 @@ struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *o
 			slab->tracks =
 				(struct bma__slab_track *)(void *)(slab->filled + words(geo->objs));
 	}
+	bma__tools_slab(slab->base, geo->units * BMA__UNIT_SIZE, true);
 	bma__chunk_set_slab(slab->base, geo->units, slab);
 	return slab;
 }
@@ -128,6 +129,7 @@ struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *o
 void bma__slab_destroy(struct bma__slab *slab)
 {
 	bma__chunk_set_slab(slab->base, slab->geo.units, NULL);
+	bma__tools_slab(slab->base, slab->geo.units * BMA__UNIT_SIZE, false);
 	bma__chunk_free(slab->base, slab->geo.units);
 	bma__meta_free(slab, meta_size(&slab->geo));
 }
@@ -251,6 +253,13 @@ enum bma__slab_result bma__slab_drop_live(struct bma__slab *slab, const void *ob
 	else
 		atomic_fetch_and_explicit(&slab->by_rcu[i / 64], ~bit, memory_order_relaxed);
 	return BMA__SLAB_OK;
+}
+
+bool bma__slab_was_rcu(const struct bma__slab *slab, const void *obj)
+{
+	uint32_t i = index_of(slab, obj);
+
+	return atomic_load_explicit(&slab->by_rcu[i / 64], memory_order_relaxed) >> i % 64 & 1;
 }
 
 bool bma__slab_is_live(const struct bma__slab *slab, uint32_t i)

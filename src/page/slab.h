@@ -114,6 +114,8 @@ uint32_t bma__slab_unpark(struct bma__slab *slab, void **out, uint32_t n);
 /* Live bits: the user gets an object, or gives it back. Any context. */
 void bma__slab_take_live(struct bma__slab *slab, const void *obj);
 enum bma__slab_result bma__slab_drop_live(struct bma__slab *slab, const void *obj, bool rcu);
+/* Was the last free of @obj a deferred one? */
+bool bma__slab_was_rcu(const struct bma__slab *slab, const void *obj);
 bool bma__slab_is_live(const struct bma__slab *slab, uint32_t i);
 /* Set the filled bit of a free object that the caller has, or clear it; returns what it was. Any context. */
 bool bma__slab_set_filled(struct bma__slab *slab, const void *obj, bool filled);

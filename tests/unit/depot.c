@@ -88,10 +88,11 @@ Test(depot, what_comes_back_from_a_grace_period_is_for_all_before_the_stock)
 
 Test(depot, what_another_slot_put_comes_after_the_stock)
 {
-	uint32_t other = (bma__plane_home() + 1) % BMA__DEPOT_LOCAL;
 	uintptr_t stock, near;
+	uint32_t other;
 
 	start();
+	other = (bma__plane_home() + 1) % BMA__DEPOT_LOCAL;
 	bma__depot_put(e, near = full());
 	cr_assert_eq(bma__depot_remove(e, d), near);
 	/* As if it had been put there. */

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program that is built with AddressSanitizer, or runs under memcheck, and does one thing right or wrong with objects of
+ * a cache: program NAME. The library is not instrumented, as it is when it comes from a package.
+ */
+#include <bma/bma.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct bma_cache *cache;
+
+static void *taken(void)
+{
+	return bma_cache_alloc_flags(cache, BMA_SLEEP);
+}
+
+/* The compiler must not know what comes of it. */
+static int look(const volatile char *at)
+{
+	return *at;
+}
+
+/* All that may be done with objects, by every way they take. */
+static int good(void)
+{
+	char *objs[2000];
+
+	for (int round = 0; round < 5; round++) {
+		for (int i = 0; i < 2000; i++) {
+			objs[i] = taken();
+			memset(objs[i], round, 64);
+		}
+		for (int i = 0; i < 2000; i++) {
+			if (i % 2)
+				bma_cache_free(cache, objs[i]);
+			else
+				bma_cache_free_rcu(cache, objs[i]);
+			/* Readers may still look at what was deferred. */
+			if (i % 2 == 0 && i < 100 && look(objs[i]) != round)
+				return 1;
+		}
+		if (bma_rcu_barrier(cache) || bma_trim())
+			return 1;
+	}
+	return bma_cache_destroy(cache);
+}
+
+static void construct(void *obj, void *ctx)
+{
+	(void)ctx;
+	memset(obj, 7, 64);
+}
+
+static void destruct(void *obj, void *ctx)
+{
+	(void)ctx;
+	if (look((char *)obj + 63) != 7)
+		abort();
+}
+
+static int constructed(void)
+{
+	struct bma_cache_attr attr = {
+		.attr_size = sizeof(attr), .size = 64, .ctor = construct, .dtor = destruct};
+	struct bma_cache *other = bma_cache_create(&attr);
+	char *obj = bma_cache_alloc_flags(other, BMA_SLEEP);
+
+	if (look(obj) != 7)
+		return 1;
+	bma_cache_free(other, obj);
+	return bma_cache_destroy(other);
+}
+
+static int after_free(void)
+{
+	char *obj = taken();
+
+	bma_cache_free(cache, obj);
+	return look(obj);
+}
+
+static int after_grace_period(void)
+{
+	char *obj = taken();
+
+	bma_cache_free_rcu(cache, obj);
+	bma_rcu_barrier(cache);
+	return look(obj);
+}
+
+static int behind(void)
+{
+	char *obj = taken();
+
+	return look(obj + 64);
+}
+
+static int write_behind(void)
+{
+	char *obj = taken();
+
+	*(volatile char *)(obj + 64) = 1;
+	return 0;
+}
+
+static int never_taken(void)
+{
+	char *obj = taken();
+
+	return look(obj + 4096);
+}
+
+/* Reads what nobody wrote. */
+static int uninitialised(void)
+{
+	const char *obj = taken();
+
+	if (look(obj))
+		puts("one");
+	return 0;
+}
+
+/* What an object points to is not lost. */
+static void *volatile root;
+
+static int points(void)
+{
+	void **obj = taken();
+
+	*obj = malloc(100);
+	root = obj;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(void);
+} cases[] = {
+	{"good", good},
+	{"constructed", constructed},
+	{"after_free", after_free},
+	{"after_grace_period", after_grace_period},
+	{"behind", behind},
+	{"write_behind", write_behind},
+	{"never_taken", never_taken},
+	{"uninitialised", uninitialised},
+	{"points", points},
+};
+
+int main(int argc, char **argv)
+{
+	struct bma_cache_attr attr = {.attr_size = sizeof(attr), .name = "cache", .size = 64};
+
+	cache = bma_cache_create(&attr);
+	for (size_t i = 0; cache && argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (!strcmp(cases[i].name, argv[1]))
+			return cases[i].run();
+	}
+	return 2;
+}
