@@ -62,6 +62,13 @@ struct rcu_flavor_struct;
 #define BMA_CACHE_TRACK ((uint64_t)1 << 6)
 /** BMA_CACHE_QUARANTINE - A plainly freed object is not handed out again until some hundred others were freed. */
 #define BMA_CACHE_QUARANTINE ((uint64_t)1 << 7)
+/**
+ * BMA_CACHE_GUARD - Each object on pages of its own, its end at the end of a page as far as its alignment lets it, and behind
+ * them a page that nobody may touch; while an object is free nobody may touch its pages either. A touch is a SIGSEGV, and
+ * is told with the object where the program does not handle that signal. Two system calls for each object, two pages at
+ * least, and two of the process's mappings (vm.max_map_count).
+ */
+#define BMA_CACHE_GUARD ((uint64_t)1 << 9)
 /** BMA_CACHE_RANDOM - Fresh objects are handed out in random order; costs nothing in alloc and free. */
 #define BMA_CACHE_RANDOM ((uint64_t)1 << 8)
 

@@ -8,6 +8,8 @@
 #define KNOWN_FLAGS                                                                                \
 	(BMA_CACHE_KERNEL_MARKS | BMA_CACHE_DTOR_RECYCLE |                                         \
 	 (BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) | BMA_CACHE_RANDOM)
+/* A place with its pages has to fit into a slab. */
+#define GUARD_MOST (BMA_CACHE_SIZE_MAX / 2)
 #define FILLINGS (BMA_CACHE_POISON | BMA_CACHE_ZERO_FREE)
 
 static int refuse(const char *field)
@@ -37,6 +39,9 @@ static int check(const struct bma_cache_attr *a)
 		return refuse("BMA_CACHE_POISON or BMA_CACHE_ZERO_FREE with ctor or dtor");
 	if (a->size > BMA_CACHE_SIZE_MAX - BMA__REDZONE && a->flags & BMA_CACHE_REDZONE)
 		return refuse("size leaves no room for BMA_CACHE_REDZONE");
+	if (a->flags & BMA_CACHE_GUARD && (a->flags & BMA_CACHE_REDZONE || a->size > GUARD_MOST))
+		return refuse(
+			"BMA_CACHE_GUARD with BMA_CACHE_REDZONE, or size is too large for it");
 	if (a->high && a->high < a->batch)
 		return refuse("high is below batch");
 	if (a->reserve && a->low > a->reserve)
@@ -55,11 +60,16 @@ static uint64_t flags_of(const struct bma_cache_attr *a)
 		more &= ~(uint64_t)FILLINGS;
 	if (a->size > BMA_CACHE_SIZE_MAX - BMA__REDZONE)
 		more &= ~(uint64_t)BMA_CACHE_REDZONE;
+	if (a->size > GUARD_MOST)
+		more &= ~(uint64_t)BMA_CACHE_GUARD;
+	if ((a->flags | more) & BMA_CACHE_GUARD)
+		more &= ~(uint64_t)BMA_CACHE_REDZONE;
 	if (!bma__tools.any)
 		return a->flags | more;
 	/* It finds on its own what these find, and must not see them look. A freed object is to stay free for a while. */
 	more |= BMA__CACHE_TOOLS | BMA_CACHE_QUARANTINE;
-	return (a->flags | more) & ~(uint64_t)(BMA_CACHE_REDZONE | BMA_CACHE_POISON);
+	return (a->flags | more) &
+	       ~(uint64_t)(BMA_CACHE_REDZONE | BMA_CACHE_POISON | BMA_CACHE_GUARD);
 }
 
 /* What a C type of that size can need: its alignment divides its size. */

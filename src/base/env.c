@@ -77,6 +77,7 @@ static const struct {
 	{"track", BMA_CACHE_TRACK},
 	{"quarantine", BMA_CACHE_QUARANTINE},
 	{"random", BMA_CACHE_RANDOM},
+	{"guard", BMA_CACHE_GUARD},
 	{"all", BMA_CACHE_DEBUG | BMA_CACHE_REDZONE | BMA_CACHE_POISON | BMA_CACHE_TRACK |
 			BMA_CACHE_QUARANTINE | BMA_CACHE_RANDOM},
 };

@@ -7,8 +7,8 @@
  *   index:cid|cpu    which slot index to use where both are there (default: cid on one node)
  *   rseq:off         guest slots only
  *   thp:on           ask for huge pages
- *   debug:WORD+...   what every cache is to check: check, redzone, poison, zero, track, quarantine, random;
- *                    all: all of these but zero (include/bma/cache.h, BMA_CACHE_DEBUG and on)
+ *   debug:WORD+...   what every cache is to check: check, redzone, poison, zero, track, quarantine, random,
+ *                    guard; all: all of these but zero and guard (include/bma/cache.h, BMA_CACHE_DEBUG and on)
  *   tools:off        tell AddressSanitizer, MemorySanitizer, valgrind nothing, and be as fast as without
  *   gp_flush_ms:N    seal what fills with deferred frees after at most N milliseconds, 1 to 1000 (10)
  */

@@ -29,6 +29,7 @@
 #include "reclaim.h"
 #include "refill.h"
 #include "reserve.h"
+#include "segv.h"
 #include "slot.h"
 #include "stack.h"
 #include "ticket.h"

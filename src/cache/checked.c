@@ -9,8 +9,7 @@ void bma__checked_taken(struct bma__engine *e, void *obj, const char *call)
 	if (!(e->flags & BMA__CACHE_CHECKS))
 		return;
 	slab = bma__engine_slab(e, obj, call);
-	if (e->flags & BMA__CACHE_TOOLS)
-		bma__tools_taken(e, obj, e->size, !e->ctor);
+	bma__debug_open(e, obj);
 	bma__debug_taken(e, slab, obj, call);
 	bma__track_alloc(slab, obj);
 	bma__slab_take_live(slab, obj);
@@ -46,8 +45,8 @@ void bma__checked_free(struct bma__engine *e, void *obj)
 		if (bma__debug_fills(e))
 			bma__debug_fill(e, slab, obj);
 		/* With BMA_CACHE_DTOR_RECYCLE it has to wait first. */
-		if (e->flags & BMA__CACHE_TOOLS && !(e->flags & BMA_CACHE_DTOR_RECYCLE))
-			bma__tools_given(e, obj, e->size);
+		if (!(e->flags & BMA_CACHE_DTOR_RECYCLE))
+			bma__debug_close(e, obj);
 	}
 	if (e->flags & BMA_CACHE_DTOR_RECYCLE) {
 		bma__limbo_free(e, obj, true);

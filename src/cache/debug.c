@@ -92,6 +92,22 @@ void bma__debug_fill(struct bma__engine *e, struct bma__slab *slab, void *obj)
 	bma__slab_set_filled(slab, obj, true);
 }
 
+void bma__debug_open(struct bma__engine *e, void *obj)
+{
+	if (e->flags & BMA_CACHE_GUARD)
+		bma__guard_open(obj, e->size);
+	if (e->flags & BMA__CACHE_TOOLS)
+		bma__tools_taken(e, obj, e->size, !e->ctor);
+}
+
+void bma__debug_close(struct bma__engine *e, void *obj)
+{
+	if (e->flags & BMA__CACHE_TOOLS)
+		bma__tools_given(e, obj, e->size);
+	if (e->flags & BMA_CACHE_GUARD)
+		bma__guard_close(obj, e->size);
+}
+
 void bma__debug_let_go(struct bma__engine *e, uintptr_t word)
 {
 	void **objs = bma__mag_elements(bma__mag_base(e->class, word));
@@ -100,11 +116,11 @@ void bma__debug_let_go(struct bma__engine *e, uintptr_t word)
 	for (uint32_t i = 0; i < n; i++) {
 		struct bma__slab *slab = bma__engine_slab(e, objs[i], "grace period");
 
+		/* What was freed plainly, and parked, was dealt with then. */
+		if (!(e->flags & BMA_CACHE_DTOR_RECYCLE) && !bma__slab_was_rcu(slab, objs[i]))
+			continue;
 		if (bma__debug_fills(e))
 			bma__debug_fill(e, slab, objs[i]);
-		/* What was freed plainly, and parked, was given back then. */
-		if (e->flags & BMA__CACHE_TOOLS &&
-		    (e->flags & BMA_CACHE_DTOR_RECYCLE || bma__slab_was_rcu(slab, objs[i])))
-			bma__tools_given(e, objs[i], e->size);
+		bma__debug_close(e, objs[i]);
 	}
 }

@@ -28,6 +28,25 @@ void bma__debug_fill(struct bma__engine *e, struct bma__slab *slab, void *obj);
 /* All of a magazine in hand, after its grace period: nobody may look at them any more. */
 void bma__debug_let_go(struct bma__engine *e, uintptr_t word);
 
+/* An object that the user gets, or nobody any more: for guard pages and tools. Any context. */
+void bma__debug_open(struct bma__engine *e, void *obj);
+void bma__debug_close(struct bma__engine *e, void *obj);
+
+/* Around a constructor or destructor, for an object that is nobody's. */
+static inline void bma__debug_begin(struct bma__engine *e, void *obj)
+{
+	if (e->flags & BMA_CACHE_GUARD)
+		bma__guard_open(obj, e->size);
+	bma__tools_open(obj, e->size);
+}
+
+static inline void bma__debug_end(struct bma__engine *e, void *obj)
+{
+	bma__tools_close(obj, e->size);
+	if (e->flags & BMA_CACHE_GUARD)
+		bma__guard_close(obj, e->size);
+}
+
 static inline bool bma__debug_fills(const struct bma__engine *e)
 {
 	return e->flags & (BMA_CACHE_POISON | BMA_CACHE_ZERO_FREE);

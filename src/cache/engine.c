@@ -280,9 +280,14 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 	e->dtor = attr->dtor;
 	e->ctx = attr->ctx;
 	e->attr_reserve = attr->reserve;
-	bma__slab_geometry(&e->geo,
-			   attr->size + (attr->flags & BMA_CACHE_REDZONE ? BMA__REDZONE : 0),
-			   attr->align);
+	if (attr->flags & BMA_CACHE_GUARD) {
+		bma__slab_geometry_guard(&e->geo, attr->size, attr->align);
+		bma__segv_init();
+	} else {
+		bma__slab_geometry(
+			&e->geo, attr->size + (attr->flags & BMA_CACHE_REDZONE ? BMA__REDZONE : 0),
+			attr->align);
+	}
 	e->geo.checked = attr->flags & BMA__CACHE_CHECKS;
 	e->geo.tracked = attr->flags & BMA_CACHE_TRACK;
 	if (e->geo.tracked)

@@ -28,7 +28,7 @@ struct bma__flavor;
 /* Flags of which each needs that every call is looked at. */
 #define BMA__CACHE_CHECKS                                                                          \
 	(BMA_CACHE_DEBUG | BMA_CACHE_REDZONE | BMA_CACHE_POISON | BMA_CACHE_ZERO_FREE |            \
-	 BMA_CACHE_TRACK | BMA_CACHE_QUARANTINE | BMA__CACHE_TOOLS)
+	 BMA_CACHE_TRACK | BMA_CACHE_QUARANTINE | BMA_CACHE_GUARD | BMA__CACHE_TOOLS)
 
 struct bma__engine {
 	/* What the inlined calls see; a private cache's handle holds a copy. [const] */

@@ -14,14 +14,14 @@
 #ifndef BMA_CACHE_FINISH_H
 #define BMA_CACHE_FINISH_H
 
-#include "engine.h"
+#include "debug.h"
 
 /* Run the destructor of an object that is nobody's. */
 static inline void bma__finish_object(struct bma__engine *e, void *obj)
 {
-	bma__tools_open(obj, e->size);
+	bma__debug_begin(e, obj);
 	e->dtor(obj, e->ctx);
-	bma__tools_close(obj, e->size);
+	bma__debug_end(e, obj);
 }
 
 /* A slab whose grace period is over: to be finished first, or to the system at once. Under the purge lock. */

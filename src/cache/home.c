@@ -83,12 +83,12 @@ static void construct(struct bma__engine *e, void *obj)
 {
 	if (!e->dtor && !e->ctor)
 		return;
-	bma__tools_open(obj, e->size);
+	bma__debug_begin(e, obj);
 	if (e->dtor)
 		memset(obj, 0, e->size);
 	if (e->ctor)
 		e->ctor(obj, e->ctx);
-	bma__tools_close(obj, e->size);
+	bma__debug_end(e, obj);
 }
 
 uint32_t bma__engine_carve(struct bma__engine *e, uint32_t node, void **out, uint32_t n)

@@ -48,7 +48,8 @@ void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t alig
 	uint32_t stride = (uint32_t)bma__align_up(size < OBJECT_MIN ? OBJECT_MIN : size, align);
 
 	geo->stride = stride;
-	geo->checked = geo->tracked = false;
+	geo->checked = geo->tracked = geo->guard = false;
+	geo->offset = 0;
 	geo->group = PLAIN_GROUP;
 	geo->span = stride * PLAIN_GROUP;
 	if (align <= COLOUR && stride >= COLOUR_STRIDE_MIN && stride <= COLOUR_STRIDE_MAX) {
@@ -72,12 +73,33 @@ void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t alig
 	*geo = best;
 }
 
+void bma__slab_geometry_guard(struct bma__slab_geometry *geo, size_t size, size_t align)
+{
+	size_t pages = bma__align_up(size, BMA_PAGE);
+
+	*geo = (struct bma__slab_geometry){.guard = true, .group = 1};
+	if (align > BMA_PAGE)
+		pages = bma__align_up(pages, align);
+	geo->offset = (uint32_t)(pages - bma__align_up(size, align));
+	/* An alignment over a page has to come out again in the next place. */
+	geo->stride = geo->span = (uint32_t)bma__align_up(pages + BMA_PAGE, align);
+	for (uint32_t units = 1; units <= BMA__CHUNK_UNITS && !geo->objs; units *= 2)
+		fill(geo, units);
+}
+
 static char *object(const struct bma__slab *slab, uint32_t i)
 {
 	const struct bma__slab_geometry *geo = &slab->geo;
 
-	return slab->base + (size_t)(i / geo->group) * geo->span +
+	return slab->base + geo->offset + (size_t)(i / geo->group) * geo->span +
 	       (size_t)(i % geo->group) * geo->stride;
+}
+
+void *bma__slab_near(const struct bma__slab *slab, const void *at)
+{
+	uint32_t i = (uint32_t)((size_t)((const char *)at - slab->base) / slab->geo.stride);
+
+	return object(slab, i < slab->geo.objs ? i : slab->geo.objs - 1);
 }
 
 void *bma__slab_object(const struct bma__slab *slab, uint32_t i)
@@ -89,7 +111,7 @@ void *bma__slab_object(const struct bma__slab *slab, uint32_t i)
 static uint32_t index_of(const struct bma__slab *slab, const void *obj)
 {
 	const struct bma__slab_geometry *geo = &slab->geo;
-	uint32_t offset = (uint32_t)((const char *)obj - slab->base);
+	uint32_t offset = (uint32_t)((const char *)obj - slab->base) - geo->offset;
 	uint32_t in = offset % geo->span, i;
 
 	if (in % geo->stride || in / geo->stride >= geo->group)
@@ -122,6 +144,8 @@ struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *o
 				(struct bma__slab_track *)(void *)(slab->filled + words(geo->objs));
 	}
 	bma__tools_slab(slab->base, geo->units * BMA__UNIT_SIZE, true);
+	if (geo->guard)
+		bma__guard_close(slab->base, geo->units * BMA__UNIT_SIZE);
 	bma__chunk_set_slab(slab->base, geo->units, slab);
 	return slab;
 }
@@ -130,6 +154,8 @@ void bma__slab_destroy(struct bma__slab *slab)
 {
 	bma__chunk_set_slab(slab->base, slab->geo.units, NULL);
 	bma__tools_slab(slab->base, slab->geo.units * BMA__UNIT_SIZE, false);
+	if (slab->geo.guard)
+		bma__guard_open(slab->base, slab->geo.units * BMA__UNIT_SIZE);
 	bma__chunk_free(slab->base, slab->geo.units);
 	bma__meta_free(slab, meta_size(&slab->geo));
 }

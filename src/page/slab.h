@@ -43,6 +43,8 @@ struct bma__slab_geometry {
 	uint32_t units;	 /* 64 KiB units of a slab */
 	bool checked;	 /* live bits are kept */
 	bool tracked;	 /* and who had objects last */
+	bool guard;	 /* objects have pages of their own */
+	uint32_t offset; /* of an object from where its place begins */
 };
 
 struct bma__slab {
@@ -78,6 +80,8 @@ enum bma__slab_result {
  * most an eighth of it, else the one that wastes least.
  */
 void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t align);
+/* The same with guard pages, see base/guard.h. */
+void bma__slab_geometry_guard(struct bma__slab_geometry *geo, size_t size, size_t align);
 
 /* Share of a slab that holds no object bytes, metadata included, in 1/10000, rounded up. */
 uint32_t bma__slab_waste(const struct bma__slab_geometry *geo);
@@ -94,6 +98,8 @@ void bma__slab_destroy(struct bma__slab *slab);
  */
 uint32_t bma__slab_take(struct bma__slab *slab, void **out, uint32_t n, uint32_t *recycled);
 
+/* The object in whose place @at is, an address in the slab. */
+void *bma__slab_near(const struct bma__slab *slab, const void *at);
 /* The @i-th object. */
 void *bma__slab_object(const struct bma__slab *slab, uint32_t i);
 

@@ -18,8 +18,8 @@
 #define TEXT 16384
 #define SECONDS 20
 
-static const struct misuse *const lists[] = {misuse_home, misuse_check, misuse_memory,
-					     misuse_refused, misuse_conf};
+static const struct misuse *const lists[] = {misuse_home,  misuse_check,   misuse_memory,
+					     misuse_guard, misuse_refused, misuse_conf};
 
 static bool digits(const char **text, bool address)
 {
@@ -103,6 +103,8 @@ static bool ended_well(const struct misuse *m, int status)
 {
 	if (m->end == MISUSE_ABORTS)
 		return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+	if (m->end == MISUSE_FAULTS)
+		return WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
 	return WIFEXITED(status) && !WEXITSTATUS(status);
 }
 

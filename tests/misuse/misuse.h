@@ -14,6 +14,7 @@
 
 enum misuse_end {
 	MISUSE_ABORTS,
+	MISUSE_FAULTS,	/* SIGSEGV at the instruction */
 	MISUSE_GOES_ON, /* the call is refused, and the program returns 0 if it was told so */
 };
 
@@ -36,6 +37,7 @@ struct misuse {
 extern const struct misuse misuse_home[];
 extern const struct misuse misuse_check[];
 extern const struct misuse misuse_memory[];
+extern const struct misuse misuse_guard[];
 extern const struct misuse misuse_refused[];
 extern const struct misuse misuse_conf[];
 

@@ -82,6 +82,13 @@ static int redzone_without_room(void)
 		       EINVAL);
 }
 
+static int guard_with_redzone(void)
+{
+	return refused(&(struct bma_cache_attr){ATTR, .size = 64,
+						.flags = BMA_CACHE_GUARD | BMA_CACHE_REDZONE},
+		       EINVAL);
+}
+
 static int high_below_batch(void)
 {
 	return refused(&(struct bma_cache_attr){ATTR, .size = 64, .high = 10, .batch = 20}, EINVAL);
@@ -121,6 +128,9 @@ const struct misuse misuse_refused[] = {
 	 "bma_cache_create: BMA_CACHE_POISON or BMA_CACHE_ZERO_FREE with ctor or dtor", NULL},
 	{"redzone_without_room", "verbose", redzone_without_room, MISUSE_GOES_ON,
 	 "bma_cache_create: size leaves no room for BMA_CACHE_REDZONE", NULL},
+	{"guard_with_redzone", "verbose", guard_with_redzone, MISUSE_GOES_ON,
+	 "bma_cache_create: BMA_CACHE_GUARD with BMA_CACHE_REDZONE, or size is too large for it",
+	 NULL},
 	{"high_below_batch", "verbose", high_below_batch, MISUSE_GOES_ON,
 	 "bma_cache_create: high is below batch", NULL},
 	{"low_over_reserve", "verbose", low_over_reserve, MISUSE_GOES_ON,

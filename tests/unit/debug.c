@@ -166,6 +166,34 @@ Test(debug, redzones_change_neither_size_nor_alignment)
 	}
 }
 
+Test(debug, guard_pages_are_there_and_lose_nothing)
+{
+	static const size_t sizes[] = {1, 64, 100, 4096, 5000, 100000};
+
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		struct bma_cache *c = cache_of(sizes[i], BMA_CACHE_GUARD | BMA_CACHE_POISON);
+		void *p[100];
+
+		for (int round = 0; round < 3; round++) {
+			for (int j = 0; j < 100; j++) {
+				p[j] = bma_cache_alloc_flags(c, BMA_SLEEP);
+				/* Up to its alignment it ends with a page. */
+				cr_assert_lt(-((uintptr_t)p[j] + sizes[i]) % 4096, 16);
+				memset(p[j], j, sizes[i]);
+			}
+			for (int j = 0; j < 100; j++) {
+				if (j % 2)
+					bma_cache_free(c, p[j]);
+				else
+					bma_cache_free_rcu(c, p[j]);
+			}
+			cr_assert_eq(bma_rcu_barrier(c), 0);
+			cr_assert_eq(bma_trim(), 0);
+		}
+		cr_assert_eq(bma_cache_destroy(c), 0);
+	}
+}
+
 static int constructed;
 
 static void construct(void *obj, void *ctx)
