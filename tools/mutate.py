@@ -114,9 +114,11 @@ def main():
     for path, number, line, changed in drawn:
         if time.monotonic() > end:
             break
+        # The copy's own text: the tree may be worked on meanwhile.
         target = os.path.join(WORK, "tree", path)
-        with open(os.path.join(ROOT, path), encoding="utf-8") as file:
-            lines = file.read().split("\n")
+        with open(target, encoding="utf-8") as file:
+            whole = file.read()
+        lines = whole.split("\n")
         lines[number] = changed
         with open(target, "w", encoding="utf-8") as file:
             file.write("\n".join(lines))
@@ -126,7 +128,8 @@ def main():
                 print(f"survived: {path}:{number + 1}\n- {line.strip()}\n+ {changed.strip()}", flush=True)
             else:
                 killed += 1
-        shutil.copyfile(os.path.join(ROOT, path), target)
+        with open(target, "w", encoding="utf-8") as file:
+            file.write(whole)
     compiling = killed + survived
     share = 100 * killed / compiling if compiling else 0
     print(f"{len(drawn)} mutants known, {compiling} tried that compile, {killed} killed ({share:.0f} %)")
