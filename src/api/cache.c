@@ -46,7 +46,7 @@ static int check(const struct bma_cache_attr *a)
 		return refuse("high is below batch");
 	if (a->reserve && a->low > a->reserve)
 		return refuse("low is over reserve");
-	if (a->reserve > SIZE_MAX / 2 / a->size)
+	if (a->reserve > UINT32_MAX || a->reserve > SIZE_MAX / 2 / a->size)
 		return refuse("reserve is too large");
 	return 0;
 }
@@ -157,7 +157,7 @@ void *bma__cache_alloc_slow(struct bma_cache *cache)
 	if (bma__unlikely(!cache->head.mask)) {
 		bma__rseq_clear();
 		e = cache->engine;
-		obj = bma__checked_alloc(e);
+		obj = bma__fuzz_fails(BMA__FUZZ_ALLOC) ? NULL : bma__checked_alloc(e);
 		return obj ? obj : none(e);
 	}
 
@@ -169,7 +169,7 @@ slow:
 #endif
 	e = cache->engine;
 	bma__rseq_clear();
-	obj = bma__slot_alloc(e);
+	obj = bma__fuzz_fails(BMA__FUZZ_ALLOC) ? NULL : bma__slot_alloc(e);
 	return bma__likely(obj) ? obj : none(e);
 }
 

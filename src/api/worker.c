@@ -4,8 +4,7 @@
 
 #include <errno.h>
 
-/* One grace period for all that waits or fills, and what follows it. */
-static int wait_all(const struct bma__flavor_wait *w)
+int bma__wait_all(const struct bma__flavor_wait *w)
 {
 	struct bma__engine *e = NULL;
 	int rc;
@@ -36,7 +35,7 @@ int bma_poll(unsigned int flags)
 		int rc;
 
 		bma__flavor_begin_wait_all(&w);
-		rc = wait_all(&w);
+		rc = bma__wait_all(&w);
 		bma__flavor_end_wait_all(&w);
 		if (rc)
 			return rc;
@@ -53,9 +52,9 @@ int bma_trim(void)
 		return 0;
 	bma__flavor_begin_wait_all(&w);
 	/* What waits for a grace period is freed memory, too; then the slabs that held it wait. */
-	early = wait_all(&w);
+	early = bma__wait_all(&w);
 	bma__reclaim_all();
-	rc = wait_all(&w);
+	rc = bma__wait_all(&w);
 	bma__flavor_end_wait_all(&w);
 	return early ? early : rc;
 }
@@ -68,7 +67,7 @@ int bma_shutdown(void)
 	if (bma__init())
 		return 0;
 	if (!bma__flavor_begin_wait_all(&w)) {
-		rc = wait_all(&w);
+		rc = bma__wait_all(&w);
 		bma__worker_stop();
 		if (!rc)
 			bma__flavor_stop_all();

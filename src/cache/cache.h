@@ -19,6 +19,7 @@
 #include "engine.h"
 #include "finish.h"
 #include "flavor.h"
+#include "fuzz.h"
 #include "limbo.h"
 #include "magazine.h"
 #include "need.h"

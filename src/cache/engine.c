@@ -110,7 +110,7 @@ static void set_sizes(struct bma__engine *e, const struct bma__engine_attr *attr
 		e->capacity = 1;
 	e->attr_low = low;
 	if (high) {
-		e->tape = (high + e->capacity - 1) / e->capacity;
+		e->tape = high / e->capacity + (high % e->capacity != 0);
 		if (e->tape > TAPE_MAX)
 			e->tape = TAPE_MAX;
 		e->tape_max = e->tape;

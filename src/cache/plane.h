@@ -8,6 +8,7 @@
 #define BMA_CACHE_PLANE_H
 
 #include "engine.h"
+#include "fuzz.h"
 
 #define BMA__PLANE_WORD 64u
 
@@ -16,6 +17,8 @@ static inline uint32_t bma__plane_guest_hash(void)
 {
 	uint64_t h = (uint64_t)bma__cpu_thread() * 0x9e3779b97f4a7c15u;
 
+	if (bma__unlikely(bma__fuzz_slot))
+		return bma__fuzz_slot - 1;
 	return (uint32_t)(h >> 40) & (bma__cpu.guests - 1);
 }
 

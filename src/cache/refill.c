@@ -37,9 +37,12 @@ static void shuffle(struct bma__engine *e, void **objs, uint32_t n)
 
 uintptr_t bma__refill_magazine(struct bma__engine *e, uint32_t node)
 {
-	uintptr_t word = bma__depot_get_empty(e), base;
+	uintptr_t word, base;
 	uint32_t n;
 
+	if (bma__fuzz_fails(BMA__FUZZ_REFILL))
+		return 0;
+	word = bma__depot_get_empty(e);
 	if (!word)
 		word = bma__mag_new_sleep(e->class);
 	if (!word)
