@@ -1,5 +1,21 @@
 # SPDX-License-Identifier: MIT
-# Peers that other projects made: one bench_peer() each, or a bench_skip() that says how to get it.
+# All peers but ourselves: one bench_peer() each, or a bench_skip() that says how to get it.
+
+# Limits of the machine.
+add_library(bench_null SHARED peers/null_calls.c)
+target_compile_options(bench_null PRIVATE -O2)
+target_link_libraries(bench_null PRIVATE bma_options)
+bench_peer(null-call null LIBRARIES bench_null)
+bench_peer(floor-tls-magazine floor_tls_magazine SOURCES peers/floor.c peers/floor_tls.c)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64|AMD64")
+  bench_peer(floor-rseq-list floor_rseq_list SOURCES peers/floor.c)
+  bench_peer(floor-rseq-magazine floor_rseq_magazine SOURCES peers/floor.c)
+  bench_peer(kmem_cache kmem_cache SOURCES ${bench_kmem_cache})
+else()
+  bench_skip(floor-rseq-list "written for x86-64 only")
+  bench_skip(floor-rseq-magazine "written for x86-64 only")
+  bench_skip(kmem_cache "written for x86-64 only")
+endif()
 
 # The mallocs of the system. --no-as-needed: their malloc() is to take the place of glibc's.
 bench_peer(glibc glibc CALLGRIND)

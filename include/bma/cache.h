@@ -107,9 +107,11 @@ struct rcu_flavor_struct;
  *        adapts, up to 4 MiB of objects per slot.
  * @batch: objects per magazine, rounded up to 1, 2, 6, 14, 30, 62, 126, 254 or 510 (larger values:
  *         510); 1: nothing is kept per CPU. 0: by size, about 512 KiB per magazine and at most 254.
- * @reserve: the depot's stock in objects, carved at creation and kept up by the worker;
- *           0: one magazine at creation, then 4 x @high per slot in use, doubled (to at most 16
- *           times that) whenever an any-context call finds the depot empty.
+ * @reserve: the depot's stock in objects, carved at creation and kept up by the worker, at most UINT32_MAX;
+ *           0: one magazine at creation, then as much as is in use, from two magazines to 4 x @high
+ *           per slot in use, or that much where objects are freed on other CPUs than they are
+ *           allocated on; doubled (to at most 16 times that) whenever an any-context call finds the
+ *           depot empty.
  * @limbo_max: bytes of objects that may wait for a grace period; 0: the larger of 64 MiB and a quarter
  *             of the cache's live bytes. Half way there grace periods are begun early. Any-context frees may
  *             exceed it (counted); see bma_cache_free_rcu_flags() for those that wait.
@@ -141,7 +143,8 @@ struct bma_cache_attr {
  * Context: may sleep. Thread-safe. In a child of fork the worker is started anew.
  * Returns: the cache, or NULL with errno:
  *   EINVAL  size 0 or over the maximum, an alignment that is no power of two or over the maximum,
- * an unknown flag, low over reserve, high below batch, a reserve of more bytes than addresses (BMA_CONF=verbose names the field); E2BIG
+ * an unknown flag, flags that do not go together, with ctor, dtor or this size, low over reserve, high below batch, a reserve of
+ * more than UINT32_MAX objects or more bytes than addresses (BMA_CONF=verbose names the field); E2BIG
  * attr_size smaller or larger than this library knows; ENOMEM  the system gave no memory; ENOSPC
  * 65536 caches exist.
  */

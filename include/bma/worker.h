@@ -26,7 +26,7 @@ BMA_BEGIN_DECLS
  *
  * Context: may sleep; with %BMA_POLL_GP not inside an RCU read section. Thread-safe.
  * Returns: the number of magazines moved (0: there was nothing to do), -EINVAL for unknown flags,
- * or -EDEADLK if %BMA_POLL_GP was given inside a read section (everything else has been done),
+ * or -EDEADLK if %BMA_POLL_GP was given inside a read section and something waits (everything else has been done),
  * or -ETIMEDOUT as for bma_trim().
  */
 BMA_API int bma_poll(unsigned int flags);
@@ -39,7 +39,7 @@ BMA_API int bma_poll(unsigned int flags);
  *
  * Context: may sleep, not inside an RCU read section. Thread-safe; other threads may go on allocating
  * and freeing meanwhile.
- * Returns: 0; -EDEADLK if called inside a read section: everything is drained, but the pages go back
+ * Returns: 0; -EDEADLK if called inside a read section and something waits: everything is drained, but the pages go back
  * when the grace-period thread has seen a grace period; -ETIMEDOUT in a child of fork in which
  * liburcu can end no grace period, because other threads were registered as readers at the fork.
  */
