@@ -235,7 +235,10 @@ static void *alloc_from_guest(struct bma__engine *e)
 	for (uint32_t i = 0; i < BMA__VIEW_GUEST_TRIES && !obj; i++) {
 		struct bma__view v;
 
-		if (!bma__view_open_guest_at(e, &v, i))
+		uint32_t plane = bma__view_guest_plane(i);
+
+		/* A slot that was never used has nothing, and would count as one from now on. */
+		if (bma__plane_next(e, plane) != plane || !bma__view_open_guest_at(e, &v, i))
 			continue;
 		obj = guest_pop(e, &v);
 		bma__view_close(&v);

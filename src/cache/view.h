@@ -20,12 +20,18 @@ struct bma__view {
 	bool guest;
 };
 
-/* The @i-th guest slot that the thread may take; false: it is owned. */
+/* The plane of the @i-th guest slot that the thread may take. */
+static inline uint32_t bma__view_guest_plane(uint32_t i)
+{
+	return bma__cpu.slots + ((bma__plane_guest_hash() + i) & (bma__cpu.guests - 1));
+}
+
+/* Take that slot; false: it is owned. */
 static inline bool bma__view_open_guest_at(struct bma__engine *e, struct bma__view *v, uint32_t i)
 {
 	uintptr_t nobody = 0;
 
-	v->plane = bma__cpu.slots + ((bma__plane_guest_hash() + i) & (bma__cpu.guests - 1));
+	v->plane = bma__view_guest_plane(i);
 	v->slot = bma__slot_at(e, v->plane);
 	if (!atomic_compare_exchange_strong_explicit(&v->slot->owner, &nobody, bma__cpu_thread(),
 						     memory_order_acquire, memory_order_relaxed))

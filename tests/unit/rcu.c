@@ -97,7 +97,8 @@ Test(rcu, a_reader_that_never_leaves, .timeout = 20)
 		uint64_t refills = stats(c).refills;
 		void *q;
 
-		for (int i = 0; i < 20000 && (q = bma_cache_alloc(c)); i++)
+		/* More than any stock: the worker has to refill. */
+		for (int i = 0; i < 100000 && (q = bma_cache_alloc(c)); i++)
 			cr_assert_neq(*(uint64_t *)q, TAG, "reused under a reader");
 		AWAIT(stats(c).refills > refills && (q = bma_cache_alloc(c)));
 	}
