@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef PEER_NAME
 #define PEER_NAME "jemalloc"
+#endif
 #define PEER_LIBRARY "libjemalloc"
 
-#include "malloc.h"
-
 #include <jemalloc/jemalloc.h>
+
+#include "malloc.h"
 
 static inline const char *peer_version(void)
 {

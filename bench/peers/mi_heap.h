@@ -4,36 +4,25 @@
  * from it, while any may free.
  */
 #define PEER_NAME "mi-heap"
-#define PEER_LIBRARY "libmimalloc"
-#define PEER_OWN_CALLS
-
+#define PEER_OWN_POOL
 #define PEER_WORKLOADS                                                                             \
 	(WORKLOAD_PAIR | WORKLOAD_BATCH | WORKLOAD_THREADS | WORKLOAD_CROWD | WORKLOAD_HANDOVER |  \
 	 WORKLOAD_MAPS)
 
-#include "malloc.h"
-
-#include <mimalloc.h>
-
-/* The most pools that a workload makes. */
-#define MI_HEAP_POOLS 10240
+#include <stddef.h>
 
 typedef struct {
 	size_t size;
 	size_t number;
 } peer_pool;
 
+#include "mimalloc.h"
+
+/* The most pools that a workload makes. */
+#define MI_HEAP_POOLS 10240
+
 static size_t mi_heap_made;
 static __thread mi_heap_t *mi_heap_mine[MI_HEAP_POOLS];
-
-static inline const char *peer_version(void)
-{
-	static char text[16];
-	int v = mi_version(); /* 209 is 2.0.9 */
-
-	snprintf(text, sizeof(text), "%d.%d.%d", v / 100, v / 10 % 10, v % 10);
-	return text;
-}
 
 static inline peer_pool peer_create(size_t size, size_t objects)
 {
@@ -67,11 +56,6 @@ static inline void peer_free(peer_pool pool, void *p)
 {
 	(void)pool;
 	mi_free(p);
-}
-
-static inline void peer_trim(peer_pool pool)
-{
-	(void)pool;
 }
 
 static inline void peer_thread_enter(void)

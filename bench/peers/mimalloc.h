@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#ifndef PEER_NAME
 #define PEER_NAME "mimalloc"
+#endif
 #define PEER_LIBRARY "libmimalloc"
 
 #include "malloc.h"

@@ -1,65 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Many threads allocate, one frees: how many objects a second? Each of PRODUCERS has a bounded ring
- * of its own to the one thread that takes BURST objects from each ring in turn and frees them. Where
+ * of its own to the one thread that takes a burst of objects from each in turn and frees them. Where
  * there are fewer CPUs than threads the producers share all but the first.
  */
-#include "workloads/workload.h"
-
-#include <stdatomic.h>
+#include "workloads/handover.h"
 
 #define PRODUCERS 3
-#define RING 1024
-#define BURST 32
 
 static struct workload_pool pools[] = {
-	{.size = 64, .objects = PRODUCERS * RING},
-	{.size = 1024, .objects = PRODUCERS * RING},
+	{.size = 64, .objects = PRODUCERS * HANDOVER_RING},
+	{.size = 1024, .objects = PRODUCERS * HANDOVER_RING},
 };
 
-/* One producer, one consumer; a line each, and the one that is fetched with it. */
-struct ring {
-	_Alignas(128) _Atomic size_t produced;
-	_Alignas(128) _Atomic size_t consumed;
-	_Alignas(128) void *entries[RING];
-};
-
-static struct ring rings[PRODUCERS];
-
-static void produce(peer_pool pool, struct ring *ring)
-{
-	size_t at = atomic_load_explicit(&ring->produced, memory_order_relaxed);
-	unsigned int spins = 0;
-
-	/* acquire: the consumer has read the entries that are overwritten here. */
-	while (at + BURST - atomic_load_explicit(&ring->consumed, memory_order_acquire) > RING)
-		workload_relax(&spins);
-	for (size_t i = at; i < at + BURST; i++) {
-		void *p = bench_take(pool);
-
-		workload_touch(p, i);
-		ring->entries[i % RING] = p;
-	}
-	/* release: entries and objects are written. */
-	atomic_store_explicit(&ring->produced, at + BURST, memory_order_release);
-}
-
-static void consume(peer_pool pool, struct ring *ring)
-{
-	size_t at = atomic_load_explicit(&ring->consumed, memory_order_relaxed);
-	unsigned int spins = 0;
-
-	while (atomic_load_explicit(&ring->produced, memory_order_acquire) - at < BURST)
-		workload_relax(&spins);
-	for (size_t i = at; i < at + BURST; i++) {
-		void *p = ring->entries[i % RING];
-
-		if (*(volatile size_t *)p != i)
-			bench_die("asymmetric: an object was handed out twice");
-		peer_free(pool, p);
-	}
-	atomic_store_explicit(&ring->consumed, at + BURST, memory_order_release);
-}
+static struct handover rings[PRODUCERS];
 
 static void asymmetric(struct bench_state *st, void *arg)
 {
@@ -71,12 +25,12 @@ static void asymmetric(struct bench_state *st, void *arg)
 	pool = workload_enter(st, arg);
 	if (self) {
 		host_pin(1 + (self - 1) % (host_cpus() - 1));
-		while (bench_keep_running_batch(st, BURST))
-			produce(pool, &rings[self - 1]);
+		while (bench_keep_running_batch(st, HANDOVER_BURST))
+			handover_produce(&rings[self - 1], pool, true);
 	} else {
-		while (bench_keep_running_batch(st, BURST)) {
+		while (bench_keep_running_batch(st, HANDOVER_BURST)) {
 			for (size_t i = 0; i < PRODUCERS; i++)
-				consume(pool, &rings[i]);
+				handover_consume(&rings[i], pool, true);
 		}
 		bench_set_items_processed(st, bench_iterations(st) * PRODUCERS);
 	}

@@ -65,7 +65,7 @@ static void give(struct route *r, peer_pool pool)
 	size_t n = atomic_load_explicit(&r->given, memory_order_relaxed);
 
 	while (atomic_load_explicit(&r->freed, memory_order_acquire) != n)
-		handover_relax();
+		crew_relax();
 	for (size_t i = 0; i < BATCH; i++) {
 		r->objects[i] = bench_take(pool);
 		workload_touch(r->objects[i], i);
@@ -81,7 +81,7 @@ static uint64_t take(struct route *r, peer_pool pool, const uint32_t *order)
 	uint64_t start;
 
 	while (atomic_load_explicit(&r->given, memory_order_acquire) == n)
-		handover_relax();
+		crew_relax();
 	/* The pointers come from the other node too, but are not what is asked about. */
 	for (size_t i = 0; i < BATCH; i++)
 		objects[i] = r->objects[order[i]];

@@ -8,7 +8,6 @@
 #include "peers/peer.h"
 
 #include <pthread.h>
-#include <sched.h>
 
 /* Each workload adds its benchmarks to the program. */
 void pair_register(void);
@@ -101,17 +100,6 @@ static inline bool workload_too_few_cpus(struct bench_state *st, int n)
 		return false;
 	bench_skip_with_error(st, "needs more CPUs");
 	return true;
-}
-
-/** workload_relax - In a loop that waits for another thread; @spins counts its rounds. */
-static inline void workload_relax(unsigned int *spins)
-{
-	/* Who is waited for may want this CPU. */
-	if (++*spins % 64 == 0)
-		sched_yield();
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#endif
 }
 
 /** workload_touch - What a program does with an object at least: write one word of it. */
