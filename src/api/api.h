@@ -14,8 +14,11 @@ int bma__init(void);
  */
 void bma__init_threads(void);
 
-/* One grace period for all that waits or fills, and what follows it. May sleep. */
-int bma__wait_all(const struct bma__flavor_wait *w);
+/*
+ * One grace period for all that waits or fills, and what follows it. May sleep. Returns 0, -EDEADLK or -ETIMEDOUT as
+ * bma_poll(BMA_POLL_GP).
+ */
+int bma__wait_period(void);
 
 /* Register the fork handlers, once. Returns 0 or -ENOMEM. */
 int bma__fork_init(void);

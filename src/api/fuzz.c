@@ -39,13 +39,7 @@ void bma_fuzz_fail_after(uint64_t n)
 
 int bma_fuzz_grace_period(void)
 {
-	struct bma__flavor_wait w;
 	int rc = bma__init();
 
-	if (rc)
-		return rc;
-	bma__flavor_begin_wait_all(&w);
-	rc = bma__wait_all(&w);
-	bma__flavor_end_wait_all(&w);
-	return rc;
+	return rc ? rc : bma__wait_period();
 }

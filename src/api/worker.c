@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-int bma__wait_all(const struct bma__flavor_wait *w)
+static int wait_all(const struct bma__flavor_wait *w)
 {
 	struct bma__engine *e = NULL;
 	int rc;
@@ -20,6 +20,17 @@ int bma__wait_all(const struct bma__flavor_wait *w)
 	return rc;
 }
 
+int bma__wait_period(void)
+{
+	struct bma__flavor_wait w;
+	int rc;
+
+	bma__flavor_begin_wait_all(&w);
+	rc = wait_all(&w);
+	bma__flavor_end_wait_all(&w);
+	return rc;
+}
+
 int bma_poll(unsigned int flags)
 {
 	int moved;
@@ -31,12 +42,8 @@ int bma_poll(unsigned int flags)
 	bma__init_threads();
 	moved = (int)bma__worker_pass_all();
 	if (flags & BMA_POLL_GP) {
-		struct bma__flavor_wait w;
-		int rc;
+		int rc = bma__wait_period();
 
-		bma__flavor_begin_wait_all(&w);
-		rc = bma__wait_all(&w);
-		bma__flavor_end_wait_all(&w);
 		if (rc)
 			return rc;
 	}
@@ -52,9 +59,9 @@ int bma_trim(void)
 		return 0;
 	bma__flavor_begin_wait_all(&w);
 	/* What waits for a grace period is freed memory, too; then the slabs that held it wait. */
-	early = bma__wait_all(&w);
+	early = wait_all(&w);
 	bma__reclaim_all();
-	rc = bma__wait_all(&w);
+	rc = wait_all(&w);
 	bma__flavor_end_wait_all(&w);
 	return early ? early : rc;
 }
@@ -67,7 +74,7 @@ int bma_shutdown(void)
 	if (bma__init())
 		return 0;
 	if (!bma__flavor_begin_wait_all(&w)) {
-		rc = bma__wait_all(&w);
+		rc = wait_all(&w);
 		bma__worker_stop();
 		if (!rc)
 			bma__flavor_stop_all();

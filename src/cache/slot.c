@@ -233,12 +233,11 @@ static void *alloc_from_guest(struct bma__engine *e)
 	if (bma__plane_next(e, bma__cpu.slots) == e->planes)
 		return NULL;
 	for (uint32_t i = 0; i < BMA__VIEW_GUEST_TRIES && !obj; i++) {
+		uint32_t plane = bma__view_guest_plane(i);
 		struct bma__view v;
 
-		uint32_t plane = bma__view_guest_plane(i);
-
 		/* A slot that was never used has nothing, and would count as one from now on. */
-		if (bma__plane_next(e, plane) != plane || !bma__view_open_guest_at(e, &v, i))
+		if (bma__plane_next(e, plane) != plane || !bma__view_open_guest_at(e, &v, plane))
 			continue;
 		obj = guest_pop(e, &v);
 		bma__view_close(&v);

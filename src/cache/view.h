@@ -26,17 +26,18 @@ static inline uint32_t bma__view_guest_plane(uint32_t i)
 	return bma__cpu.slots + ((bma__plane_guest_hash() + i) & (bma__cpu.guests - 1));
 }
 
-/* Take that slot; false: it is owned. */
-static inline bool bma__view_open_guest_at(struct bma__engine *e, struct bma__view *v, uint32_t i)
+/* Take the guest slot of @plane; false: it is owned. */
+static inline bool bma__view_open_guest_at(struct bma__engine *e, struct bma__view *v,
+					   uint32_t plane)
 {
 	uintptr_t nobody = 0;
 
-	v->plane = bma__view_guest_plane(i);
-	v->slot = bma__slot_at(e, v->plane);
+	v->plane = plane;
+	v->slot = bma__slot_at(e, plane);
 	if (!atomic_compare_exchange_strong_explicit(&v->slot->owner, &nobody, bma__cpu_thread(),
 						     memory_order_acquire, memory_order_relaxed))
 		return false;
-	bma__plane_use(e, v->plane);
+	bma__plane_use(e, plane);
 	v->guest = true;
 	return true;
 }
@@ -44,7 +45,7 @@ static inline bool bma__view_open_guest_at(struct bma__engine *e, struct bma__vi
 static inline bool bma__view_open_guest(struct bma__engine *e, struct bma__view *v)
 {
 	for (uint32_t i = 0; i < BMA__VIEW_GUEST_TRIES; i++) {
-		if (bma__view_open_guest_at(e, v, i))
+		if (bma__view_open_guest_at(e, v, bma__view_guest_plane(i)))
 			return true;
 	}
 	return false;

@@ -281,16 +281,19 @@ enum bma__slab_result bma__slab_drop_live(struct bma__slab *slab, const void *ob
 	return BMA__SLAB_OK;
 }
 
+static bool is_set(const _Atomic uint64_t *bits, uint32_t i)
+{
+	return atomic_load_explicit(&bits[i / 64], memory_order_relaxed) >> i % 64 & 1;
+}
+
 bool bma__slab_was_rcu(const struct bma__slab *slab, const void *obj)
 {
-	uint32_t i = index_of(slab, obj);
-
-	return atomic_load_explicit(&slab->by_rcu[i / 64], memory_order_relaxed) >> i % 64 & 1;
+	return is_set(slab->by_rcu, index_of(slab, obj));
 }
 
 bool bma__slab_is_live(const struct bma__slab *slab, uint32_t i)
 {
-	return atomic_load_explicit(&slab->live[i / 64], memory_order_relaxed) >> i % 64 & 1;
+	return is_set(slab->live, i);
 }
 
 bool bma__slab_set_filled(struct bma__slab *slab, const void *obj, bool filled)
