@@ -5,6 +5,8 @@
 
 #include <bma/cache.h>
 #include <bma/config.h>
+#include <bma/heap.h>
+#include <bma/percpu.h>
 #include <bma/rcu.h>
 #include <bma/reserve.h>
 #include <bma/stats.h>

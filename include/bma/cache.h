@@ -72,6 +72,35 @@ struct rcu_flavor_struct;
 /** BMA_CACHE_RANDOM - Fresh objects are handed out in random order; costs nothing in alloc and free. */
 #define BMA_CACHE_RANDOM ((uint64_t)1 << 8)
 
+/**
+ * BMA_CACHE_MERGE - Share the memory of other such caches of the same object size, alignment, flavour of RCU and debug flags
+ * (the kernel's merging of kmem_caches): a thousand small caches then cost what one does. For a cache with @ctor, @dtor,
+ * @low, @high, @batch, @reserve or @limbo_max the flag has no effect (BMA_CONF=verbose says so). What is different: a plain free
+ * promises only that memory stays mapped, not that it stays of this type, so readers need bma_cache_free_rcu(); statistics are those of all
+ * caches together; bma_cache_destroy() does not know what is live unless %BMA_CACHE_COUNT is set, never says -EBUSY then, and
+ * returns at once.
+ */
+#define BMA_CACHE_MERGE ((uint64_t)1 << 12)
+/**
+ * BMA_CACHE_COUNT - Count the live objects of a merged cache by itself (struct bma_cache_stats, @counted), so that it cannot be
+ * destroyed while there are any. Its calls are not inlined then, and each changes a per-CPU counter. Other caches are always
+ * counted, at no cost.
+ */
+#define BMA_CACHE_COUNT ((uint64_t)1 << 13)
+/**
+ * BMA_CACHE_DESTROY_ASYNC - bma_cache_destroy() never waits nor refuses: what is live or waits for a grace period stays as it is, and the worker (or
+ * bma_poll(), bma_trim()) gives the memory back once the last object has come home. As the kernel's bpf_mem_alloc_destroy().
+ */
+#define BMA_CACHE_DESTROY_ASYNC ((uint64_t)1 << 14)
+/**
+ * BMA_CACHE_PERCPU - Objects have one copy for each slot: see <bma/percpu.h>. Up to %BMA_PERCPU_SIZE_MAX bytes; without @ctor and @dtor, and of the
+ * debug flags only %BMA_CACHE_DEBUG, %BMA_CACHE_TRACK and %BMA_CACHE_QUARANTINE. All copies are zero when an object is allocated.
+ */
+#define BMA_CACHE_PERCPU ((uint64_t)1 << 15)
+
+/** BMA_PERCPU_SIZE_MAX - Largest size of a copy of a per-CPU object, in bytes. */
+#define BMA_PERCPU_SIZE_MAX ((size_t)32 << 10)
+
 /** BMA_SLEEP - This allocation may sleep: refill in place rather than fail. */
 #define BMA_SLEEP 1u
 /** BMA_ZERO - Clear the object before it is returned. */
@@ -146,7 +175,7 @@ struct bma_cache_attr {
  * an unknown flag, flags that do not go together, with ctor, dtor or this size, low over reserve, high below batch, a reserve of
  * more than UINT32_MAX objects or more bytes than addresses (BMA_CONF=verbose names the field); E2BIG
  * attr_size smaller or larger than this library knows; ENOMEM  the system gave no memory; ENOSPC
- * 65536 caches exist.
+ * 65534 caches exist, merged ones counted once.
  */
 BMA_API struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr);
 

@@ -78,6 +78,8 @@ struct bma_stats {
  * @fail_depot_empty: any-context allocations that returned NULL because slot and depot were empty.
  * @fail_system: may-sleep allocations that returned NULL because the system had no memory.
  * @fail_refill: refills by the worker that the system refused.
+ * @handles: merged caches and heaps that share this memory, 0 for a cache that shares nothing: the other figures but @name are then those of all of
+ * them. @counted: live objects of this cache alone, if it is merged and made with %BMA_CACHE_COUNT.
  * @aborts: calls that left a restartable sequence for a guest slot after 8 aborts.
  */
 struct bma_cache_stats {
@@ -110,6 +112,8 @@ struct bma_cache_stats {
 	uint64_t limbo_peak;
 	uint64_t limbo_max;
 	uint64_t limbo_overruns;
+	uint64_t handles;
+	uint64_t counted;
 };
 
 /**
@@ -152,6 +156,14 @@ BMA_API int bma_stats_get(struct bma_stats *stats, size_t size);
  */
 BMA_API int bma_cache_stats_get(struct bma_cache *cache, struct bma_cache_stats *stats,
 				size_t size);
+
+/**
+ * bma_cache_names - Names of the caches that share the memory of one.
+ * @cache: a cache; @names: where they go, 32 bytes each, ended by 0; @n: room for so many.
+ *
+ * Context: may sleep. Returns: how many there are, which may be more than @n; 1 for a cache that shares nothing.
+ */
+BMA_API size_t bma_cache_names(struct bma_cache *cache, char (*names)[32], size_t n);
 
 /**
  * bma_rcu_stats_get - Figures of one flavour.

@@ -6,10 +6,13 @@
 #include <string.h>
 
 #define KNOWN_FLAGS                                                                                \
-	(BMA_CACHE_KERNEL_MARKS | BMA_CACHE_DTOR_RECYCLE |                                         \
-	 (BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) | BMA_CACHE_RANDOM)
+	(BMA_CACHE_KERNEL_MARKS | BMA_CACHE_DTOR_RECYCLE | BMA_CACHE_MERGE | BMA_CACHE_COUNT |     \
+	 BMA_CACHE_DESTROY_ASYNC | BMA_CACHE_PERCPU | (BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) |    \
+	 BMA_CACHE_RANDOM)
 /* A place with its pages has to fit into a slab. */
 #define GUARD_MOST (BMA_CACHE_SIZE_MAX / 2)
+/* These say what is done with a handle, not what its engine is like. */
+#define OF_HANDLE (BMA_CACHE_MERGE | BMA_CACHE_COUNT | BMA_CACHE_DESTROY_ASYNC)
 #define FILLINGS (BMA_CACHE_POISON | BMA_CACHE_ZERO_FREE)
 
 static int refuse(const char *field)
@@ -42,6 +45,11 @@ static int check(const struct bma_cache_attr *a)
 	if (a->flags & BMA_CACHE_GUARD && (a->flags & BMA_CACHE_REDZONE || a->size > GUARD_MOST))
 		return refuse(
 			"BMA_CACHE_GUARD with BMA_CACHE_REDZONE, or size is too large for it");
+	if (a->flags & BMA_CACHE_PERCPU &&
+	    (a->size > BMA_PERCPU_SIZE_MAX || a->align > BMA_PAGE || a->ctor || a->dtor ||
+	     a->flags & BMA__CACHE_CHECKS & ~(uint64_t)BMA__PERCPU_CHECKS))
+		return refuse("BMA_CACHE_PERCPU with ctor, dtor, a debug flag it cannot have, or "
+			      "size or align is too large for it");
 	if (a->high && a->high < a->batch)
 		return refuse("high is below batch");
 	if (a->reserve && a->low > a->reserve)
@@ -51,31 +59,54 @@ static int check(const struct bma_cache_attr *a)
 	return 0;
 }
 
-/* With what BMA_CONF asks for, as far as the cache can have it. */
-static uint64_t flags_of(const struct bma_cache_attr *a)
+uint64_t bma__cache_flags(uint64_t flags, size_t size, bool built)
 {
 	uint64_t more = bma__env.debug;
 
-	if (a->ctor || a->dtor)
+	if (built)
 		more &= ~(uint64_t)FILLINGS;
-	if (a->size > BMA_CACHE_SIZE_MAX - BMA__REDZONE)
+	if (size > BMA_CACHE_SIZE_MAX - BMA__REDZONE)
 		more &= ~(uint64_t)BMA_CACHE_REDZONE;
-	if (a->size > GUARD_MOST)
+	if (size > GUARD_MOST)
 		more &= ~(uint64_t)BMA_CACHE_GUARD;
-	if ((a->flags | more) & BMA_CACHE_GUARD)
+	if ((flags | more) & BMA_CACHE_GUARD)
 		more &= ~(uint64_t)BMA_CACHE_REDZONE;
+	if (flags & BMA_CACHE_PERCPU)
+		return flags | (more & BMA__PERCPU_CHECKS);
 	if (!bma__tools.any)
-		return a->flags | more;
+		return flags | more;
 	/* It finds on its own what these find, and must not see them look. A freed object is to stay free for a while. */
 	more |= BMA__CACHE_TOOLS | BMA_CACHE_QUARANTINE;
-	return (a->flags | more) &
-	       ~(uint64_t)(BMA_CACHE_REDZONE | BMA_CACHE_POISON | BMA_CACHE_GUARD);
+	return (flags | more) & ~(uint64_t)(BMA_CACHE_REDZONE | BMA_CACHE_POISON | BMA_CACHE_GUARD);
 }
 
 /* What a C type of that size can need: its alignment divides its size. */
 static size_t natural_align(size_t size)
 {
 	return size % 16 ? 8 : 16;
+}
+
+/* What keeps a cache from sharing its engine; NULL: nothing. */
+static const char *private_by(const struct bma_cache_attr *a)
+{
+	if (a->ctor || a->dtor)
+		return "it has a constructor or a destructor";
+	if (a->low || a->high || a->batch || a->reserve || a->limbo_max)
+		return "it has low, high, batch, reserve or limbo_max";
+	return NULL;
+}
+
+static bool merges(const struct bma_cache_attr *a)
+{
+	const char *why;
+
+	if (!(a->flags & BMA_CACHE_MERGE))
+		return false;
+	why = private_by(a);
+	if (why)
+		bma__log_verbose("bma_cache_create: \"%s\" is not merged: %s",
+				 a->name ? a->name : "?", why);
+	return !why;
 }
 
 struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
@@ -101,7 +132,7 @@ struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 		.align = attr->align < 8 ? natural_align(attr->size) : attr->align,
 		.reserve = attr->reserve,
 		.limbo_max = attr->limbo_max,
-		.flags = flags_of(attr),
+		.flags = bma__cache_flags(attr->flags, attr->size, attr->ctor || attr->dtor),
 		.flavor = flavor,
 		.ctor = attr->ctor,
 		.dtor = attr->dtor,
@@ -110,6 +141,15 @@ struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 		.high = attr->high,
 		.batch = attr->batch,
 	};
+	if (merges(attr)) {
+		struct bma_cache *cache;
+
+		ea.flags &= ~(uint64_t)OF_HANDLE;
+		cache = bma__merge_open(&ea, attr->flags & BMA_CACHE_COUNT, &rc);
+		if (cache)
+			return cache;
+		goto failed;
+	}
 	e = bma__engine_create(&ea, &rc);
 	if (e)
 		return bma__engine_handle(e);
@@ -126,8 +166,14 @@ int bma_cache_destroy(struct bma_cache *cache)
 
 	if (!cache)
 		return 0;
+	if (bma__merge_of(cache))
+		return bma__merge_close(cache);
 	e = cache->engine;
 	bma__init_threads();
+	if (e->flags & BMA_CACHE_DESTROY_ASYNC) {
+		bma__orphan_add(e);
+		return 0;
+	}
 	if (!e->reserves)
 		rc = bma__reclaim_engine(e, &live);
 	if (rc)
@@ -149,6 +195,65 @@ static void *none(struct bma__engine *e)
 	return NULL;
 }
 
+/* Mostly one step along the tape is all there is to do. */
+static void *alloc_step(struct bma__engine *e)
+{
+#if BMA__RSEQ_BUILT
+	void *obj;
+
+	BMA__STEP_POP(&e->head, obj, slow);
+	bma__rseq_clear();
+	return obj;
+slow:
+	bma__rseq_clear();
+#else
+	(void)e;
+#endif
+	return NULL;
+}
+
+/* By a handle that looks at each call: for its engine, which has to see it, or for itself. */
+static void *alloc_watched(struct bma_cache *cache)
+{
+	struct bma__engine *e = cache->engine;
+	void *obj = NULL;
+
+	if (bma__unlikely(!e)) {
+		bma__heap_refuse(cache->heap);
+		return NULL;
+	}
+	if (!bma__fuzz_fails(BMA__FUZZ_ALLOC)) {
+		if (bma__engine_checked(e)) {
+			obj = bma__checked_alloc(e);
+		} else {
+			obj = alloc_step(e);
+			obj = obj ? obj : bma__slot_alloc(e);
+		}
+	}
+	if (obj)
+		bma__merge_count(cache, 1);
+	return obj ? obj : none(e);
+}
+
+static void free_watched(struct bma_cache *cache, void *obj)
+{
+	struct bma__engine *e = cache->engine;
+
+	bma__merge_count(cache, -1);
+	if (bma__engine_checked(e)) {
+		bma__checked_free(e, obj);
+		return;
+	}
+#if BMA__RSEQ_BUILT
+	BMA__STEP_PUSH(&e->head, obj, slow);
+	bma__rseq_clear();
+	return;
+slow:
+	bma__rseq_clear();
+#endif
+	bma__slot_free(e, obj);
+}
+
 void *bma__cache_alloc_slow(struct bma_cache *cache)
 {
 	struct bma__engine *e;
@@ -156,9 +261,7 @@ void *bma__cache_alloc_slow(struct bma_cache *cache)
 
 	if (bma__unlikely(!cache->head.mask)) {
 		bma__rseq_clear();
-		e = cache->engine;
-		obj = bma__fuzz_fails(BMA__FUZZ_ALLOC) ? NULL : bma__checked_alloc(e);
-		return obj ? obj : none(e);
+		return alloc_watched(cache);
 	}
 
 #if BMA__RSEQ_BUILT
@@ -177,7 +280,7 @@ void bma__cache_free_slow(struct bma_cache *cache, void *obj)
 {
 	if (bma__unlikely(!cache->head.mask)) {
 		bma__rseq_clear();
-		bma__checked_free(cache->engine, obj);
+		free_watched(cache, obj);
 		return;
 	}
 #if BMA__RSEQ_BUILT
@@ -189,10 +292,8 @@ slow:
 	bma__slot_free(cache->engine, obj);
 }
 
-/* The system has no memory, or so it said; what others freed meanwhile will do. */
 static void *alloc_sleep(struct bma__engine *e)
 {
-	uintptr_t word;
 	void *obj = bma__slot_alloc(e);
 
 	if (obj)
@@ -204,8 +305,7 @@ static void *alloc_sleep(struct bma__engine *e)
 			return obj;
 	}
 	bma__worker_kick_sometimes(e);
-	word = bma__refill_magazine(e, bma__topo_node_now());
-	obj = word ? bma__slot_alloc_from(e, word) : bma__slot_alloc(e);
+	obj = bma__refill_object(e);
 	if (!obj) {
 		atomic_fetch_add_explicit(&e->fail_system, 1, memory_order_relaxed);
 		errno = ENOMEM;
@@ -238,20 +338,10 @@ slow:
 	bma__cache_free_slow(cache, obj);
 }
 
-/* Mostly one step along the tape is all there is to do. */
-static void *alloc_step(struct bma_cache *cache)
+static void taken(struct bma_cache *cache, void *obj, const char *call)
 {
-#if BMA__RSEQ_BUILT
-	void *obj;
-
-	BMA__STEP_POP(&cache->engine->head, obj, slow);
-	return obj;
-slow:
-	bma__rseq_clear();
-#else
-	(void)cache;
-#endif
-	return NULL;
+	bma__checked_taken(cache->engine, obj, call);
+	bma__merge_count(cache, 1);
 }
 
 void *bma_cache_alloc_flags(struct bma_cache *cache, unsigned int flags)
@@ -259,11 +349,11 @@ void *bma_cache_alloc_flags(struct bma_cache *cache, unsigned int flags)
 	void *obj;
 
 	if (flags & BMA_SLEEP) {
-		obj = alloc_step(cache);
+		obj = alloc_step(cache->engine);
 		if (!obj)
 			obj = alloc_sleep(cache->engine);
 		if (obj && bma__unlikely(!cache->head.mask))
-			bma__checked_taken(cache->engine, obj, "bma_cache_alloc_flags");
+			taken(cache, obj, "bma_cache_alloc_flags");
 	} else {
 		obj = bma_cache_alloc(cache);
 	}

@@ -23,6 +23,8 @@ int bma__init(void)
 		if (!rc)
 			rc = bma__fork_init();
 		if (!rc)
+			bma__percpu_init();
+		if (!rc)
 			atomic_store_explicit(&done, true, memory_order_release);
 	}
 	bma__lock_drop(&bma__init_lock);

@@ -7,6 +7,7 @@
 static void free_slow(struct bma_cache *cache, void *obj, bool heedless)
 {
 	bma__rseq_clear();
+	bma__merge_count(cache, -1);
 	if (bma__unlikely(bma__engine_checked(cache->engine)))
 		bma__checked_free_rcu(cache->engine, obj, heedless);
 	else

@@ -16,7 +16,7 @@ struct bma_reserve *bma_reserve_create(struct bma_cache *cache, size_t n)
 		return NULL;
 	}
 	bma__init_threads();
-	r = bma__reserve_create(cache->engine, n);
+	r = bma__reserve_create(cache, n);
 	if (!r)
 		errno = ENOMEM;
 	return r;
@@ -28,6 +28,8 @@ void *bma_reserve_alloc(struct bma_reserve *reserve)
 
 	if (obj && bma__unlikely(bma__engine_checked(reserve->engine)))
 		bma__checked_taken(reserve->engine, obj, "bma_reserve_alloc");
+	if (obj && reserve->counted)
+		bma__merge_count(reserve->counted, 1);
 	return obj;
 }
 

@@ -9,6 +9,7 @@ static int wait_all(const struct bma__flavor_wait *w)
 	struct bma__engine *e = NULL;
 	int rc;
 
+	bma__heap_collect();
 	while ((e = bma__engine_next(e)))
 		bma__reclaim_parked(e);
 	bma__flavor_for_each (f)
@@ -40,7 +41,9 @@ int bma_poll(unsigned int flags)
 	if (bma__init())
 		return 0;
 	bma__init_threads();
+	bma__heap_collect();
 	moved = (int)bma__worker_pass_all();
+	bma__orphan_reap(false);
 	if (flags & BMA_POLL_GP) {
 		int rc = bma__wait_period();
 
@@ -61,6 +64,7 @@ int bma_trim(void)
 	/* What waits for a grace period is freed memory, too; then the slabs that held it wait. */
 	early = wait_all(&w);
 	bma__reclaim_all();
+	bma__orphan_reap(true);
 	rc = wait_all(&w);
 	bma__flavor_end_wait_all(&w);
 	return early ? early : rc;

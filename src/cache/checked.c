@@ -6,13 +6,15 @@ void bma__checked_taken(struct bma__engine *e, void *obj, const char *call)
 {
 	struct bma__slab *slab;
 
-	if (!(e->flags & BMA__CACHE_CHECKS))
-		return;
-	slab = bma__engine_slab(e, obj, call);
-	bma__debug_open(e, obj);
-	bma__debug_taken(e, slab, obj, call);
-	bma__track_alloc(slab, obj);
-	bma__slab_take_live(slab, obj);
+	if (e->flags & BMA__CACHE_CHECKS) {
+		slab = bma__engine_slab(e, obj, call);
+		bma__debug_open(e, obj);
+		bma__debug_taken(e, slab, obj, call);
+		bma__track_alloc(slab, obj);
+		bma__slab_take_live(slab, obj);
+	}
+	if (e->flags & BMA_CACHE_PERCPU)
+		bma__percpu_clear(e, obj);
 }
 
 void *bma__checked_alloc(struct bma__engine *e)

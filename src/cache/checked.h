@@ -2,7 +2,7 @@
 /*
  * Caches whose every call is looked at: those that check each free (BMA_CACHE_DEBUG), and those whose plain free
  * has to wait, because a destructor runs first (BMA_CACHE_DTOR_RECYCLE), or look at objects (debug.h), or at who has
- * them (track.h), or put them off (quarantine.h). The mask in their handle is 0, so that
+ * them (track.h), or put them off (quarantine.h), or clear the copies of an object (percpu.h). The mask in their handle is 0, so that
  * each hot call leaves by its slow half, which comes here; other caches pay nothing.
  *
  * Invariant, where frees are checked: the live bit of an object is set while the user has it. A free clears it by

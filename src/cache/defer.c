@@ -100,8 +100,7 @@ void bma__defer_slab(struct bma__slab *slab)
 	bma__lock_take(&bma__purge_lock);
 	slab->next = f->dying;
 	f->dying = slab;
-	atomic_fetch_add_explicit(&f->dying_bytes, slab->geo.units * BMA__UNIT_SIZE,
-				  memory_order_relaxed);
+	atomic_fetch_add_explicit(&f->dying_bytes, bma__slab_bytes(slab), memory_order_relaxed);
 	bma__lock_drop(&bma__purge_lock);
 	bma__defer_tell(f);
 }
@@ -219,7 +218,7 @@ static void release_slabs(struct bma__flavor *f)
 	bma__lock_take(&bma__purge_lock);
 	while (f->doomed) {
 		struct bma__slab *slab = f->doomed;
-		uint64_t bytes = slab->geo.units * BMA__UNIT_SIZE;
+		uint64_t bytes = bma__slab_bytes(slab);
 
 		f->doomed = slab->next;
 		bma__finish_slab_later(slab);

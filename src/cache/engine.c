@@ -21,6 +21,7 @@
 #define LIMBO_MAX ((size_t)64 << 20)
 
 struct bma__lock bma__registry_lock = BMA__LOCK_INIT(BMA__RANK_REGISTRY);
+struct bma__heap_map bma__heap_map;
 static uintptr_t planes_base;
 static uint32_t planes;
 static struct bma__engine *first;
@@ -34,8 +35,22 @@ int bma__engine_init(void)
 		return 0;
 	bma__cpu_init();
 	planes = bma__cpu.slots + bma__cpu.guests;
-	planes_base = (uintptr_t)bma__os.map((size_t)(planes + 1) << BMA__SLOT_SHIFT);
-	return planes_base ? 0 : -ENOMEM;
+	planes_base = (uintptr_t)bma__os.map(((size_t)(planes + 1) << BMA__SLOT_SHIFT) + BMA_PAGE);
+	if (!planes_base)
+		return -ENOMEM;
+	bma__chunk_init(bma__cpu.slots + 1);
+	bma__heap_map = (struct bma__heap_map){
+		.tags = (const uint16_t *)(uintptr_t)bma__chunk_tags,
+		.units = bma__chunk_tags ? BMA__TAGS : 0,
+		.places = planes_base + ((uintptr_t)planes << BMA__SLOT_SHIFT) + BMA_PAGE / 2,
+		.slots = planes_base,
+	};
+	return 0;
+}
+
+uintptr_t bma__engine_no_slots(void)
+{
+	return planes_base; /* of id 0, which is nobody's */
 }
 
 /*
@@ -43,18 +58,32 @@ int bma__engine_init(void)
  * low twelve bits of their addresses in common. The hot calls load the one right after they have stored to
  * the other, and where these bits agree the load waits (measured: 0.25 ns of a pair of 1.95).
  */
+struct bma__head bma__engine_head(const struct bma__engine *e)
+{
+	struct bma__head head = e->head;
+
+	if (bma__engine_checked(e))
+		head.mask = 0; /* neither empty nor full is anything else */
+	return head;
+}
+
 struct bma_cache *bma__engine_handle(struct bma__engine *e)
 {
-	uintptr_t place = (uintptr_t)e->id * BMA_CACHELINE + BMA_PAGE / 2;
-	struct bma_cache *cache;
+	return bma__engine_handle_at(e->id);
+}
 
-	place &= ((uintptr_t)1 << BMA__SLOT_SHIFT) - 1;
-	cache = (struct bma_cache *)(planes_base + ((uintptr_t)planes << BMA__SLOT_SHIFT) + place);
-	cache->head = e->head;
-	if (bma__engine_checked(e))
-		cache->head.mask = 0; /* neither empty nor full is anything else */
+/* Before an object of @e is handed out. */
+static void set_handle(struct bma__engine *e, const struct bma__engine_attr *attr)
+{
+	struct bma_cache *cache = bma__engine_handle(e);
+
+	cache->head = bma__engine_head(e);
 	cache->engine = e;
-	return cache;
+	cache->heap = attr->heap;
+	cache->class = (uint16_t)(e->size <= BMA_HEAP_CLASS_MAX ? bma__heap_class(e->size) : 0);
+	cache->live = NULL;
+	cache->merged = false;
+	atomic_init(&cache->interior, false);
 }
 
 static size_t engine_bytes(void)
@@ -203,11 +232,12 @@ static int take_id(struct bma__engine *e)
 	for (uint32_t i = 0; i < BMA__ENGINES_MAX; i++) {
 		uint32_t id = (id_hint + i) % BMA__ENGINES_MAX;
 
-		if (by_id[id])
+		if (by_id[id] || id == BMA__TAG_NONE || id == BMA__TAG_LARGE)
 			continue;
 		by_id[id] = e;
 		id_hint = id + 1;
 		e->id = id;
+		e->geo.tag = (uint16_t)id;
 		return 0;
 	}
 	return -ENOSPC;
@@ -273,6 +303,7 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 	bma__lock_init(&e->lock, BMA__RANK_ENGINE);
 	e->planes = planes;
 	e->size = attr->size;
+	e->align = attr->align;
 	e->flags = attr->flags;
 	e->flavor = attr->flavor;
 	e->attr_limbo_max = attr->limbo_max;
@@ -288,6 +319,7 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 			&e->geo, attr->size + (attr->flags & BMA_CACHE_REDZONE ? BMA__REDZONE : 0),
 			attr->align);
 	}
+	e->geo.percpu = attr->flags & BMA_CACHE_PERCPU;
 	e->geo.checked = attr->flags & BMA__CACHE_CHECKS;
 	e->geo.tracked = attr->flags & BMA_CACHE_TRACK;
 	if (e->geo.tracked)
@@ -336,6 +368,7 @@ struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int 
 		bma__meta_free(e, e->bytes);
 		return NULL;
 	}
+	set_handle(e, attr);
 	bma__engine_set_marks(e);
 	*rc = stock(e);
 	if (!*rc)

@@ -14,13 +14,16 @@
 
 #include "depot.h"
 
+#include <bma/heap.h>
 #include <bma/inline/fastpath.h>
 #include <bma/stats.h>
 
+/* Ids are tags of the page map: 0 and the last one are no engine's. */
 #define BMA__ENGINES_MAX 65536u
 #define BMA__NAME_MAX 32
 
 struct bma__flavor;
+struct bma__merged;
 
 /* A tool watches memory, and is told of each object; set by the library. */
 #define BMA__CACHE_TOOLS ((uint64_t)1 << 63)
@@ -38,6 +41,7 @@ struct bma__engine {
 	uint32_t capacity; /* objects per magazine; 1: nothing is kept in slots */
 	uint32_t planes;   /* slots + guest slots */
 	size_t size;	   /* bytes asked for */
+	size_t align;
 	uint64_t flags;
 	struct bma__slab_geometry geo;
 	struct bma__flavor *flavor;
@@ -67,9 +71,9 @@ struct bma__engine {
 
 	/* [lock: registry] */
 	struct bma__engine *next, *prev;
-	uint32_t reserves;     /* reserves that exist */
-	bool fork_took;	       /* its lock, by the fork handler */
-	_Atomic uint32_t pins; /* who works on it without the registry's lock */
+	_Atomic uint32_t reserves; /* reserves that exist */
+	bool fork_took;		   /* its lock, by the fork handler */
+	_Atomic uint32_t pins;	   /* who works on it without the registry's lock */
 
 	/* [lock: lock] */
 	struct bma__lock lock;
@@ -109,6 +113,15 @@ struct bma__engine {
 	_Atomic uint32_t begun,
 		ended; /* passes of ours that move magazines, see bma__engine_begin() */
 
+	/* [lock: merge] of engines that handles share, see merge.h, and of those without one, see orphan.h */
+	bool shared;
+	uint32_t refs; /* handles, and heaps */
+	struct bma__engine *merge_next;
+	struct bma__merged *handles;
+	bool orphan;
+	struct bma__engine *orphan_next;
+	uint64_t orphan_due, orphan_nap; /* ns */
+
 	struct bma__depot *depot; /* one per node */
 	_Atomic uint64_t *used;	  /* bitmap of planes: slots that were ever touched */
 };
@@ -120,9 +133,22 @@ enum bma__slab_list {
 	BMA__SLABS_DYING, /* given up, waits for a grace period */
 };
 
+/*
+ * A handle. Private ones, and one for each shared engine by which frees without a handle reach it, stand in a region of their own, at a place
+ * that follows from the engine's id; those of merged caches are part of a struct bma__merged.
+ */
 struct bma_cache {
 	struct bma__head head;
 	struct bma__engine *engine;
+	/* A heap's: the same if its calls are neither counted nor looked at. Else NULL. */
+	struct bma__engine *plain;
+	uint16_t class; /* which of a heap's classes has such objects, see heap.h */
+	bool merged;	/* part of a struct bma__merged */
+	_Atomic bool
+		interior; /* at an engine's place: a heap gave out addresses inside its objects */
+	_Atomic uint32_t reserves; /* of a handle that counts */
+	struct bma_heap *heap;	   /* whose class the engine is, if it belongs to one heap only */
+	uint64_t *live; /* per-CPU counter of what is allocated by this handle; NULL: not counted */
 };
 
 struct bma__engine_attr {
@@ -134,9 +160,14 @@ struct bma__engine_attr {
 	void (*dtor)(void *obj, void *ctx);
 	void *ctx;
 	uint32_t low, high, batch;
+	struct bma_heap *heap; /* as in the handle */
 };
 
-_Static_assert(sizeof(struct bma_cache) <= BMA_CACHELINE, "handles stand a cache line apart");
+_Static_assert(sizeof(struct bma_cache) == (size_t)1 << BMA__HANDLE_SHIFT, "frozen");
+_Static_assert(offsetof(struct bma_cache, engine) == BMA__HANDLE_ENGINE, "frozen");
+_Static_assert(offsetof(struct bma_cache, plain) == BMA__HANDLE_PLAIN, "frozen");
+_Static_assert(offsetof(struct bma_cache, class) == BMA__HANDLE_CLASS, "frozen");
+_Static_assert((size_t)1 << BMA__HANDLE_SHIFT == BMA_CACHELINE, "places are a cache line apart");
 
 extern struct bma__lock bma__registry_lock;
 
@@ -144,8 +175,18 @@ extern struct bma__lock bma__registry_lock;
 int bma__engine_init(void);
 /* Returns the engine, stocked as @attr asks, or NULL and a negative errno in @rc. May sleep. */
 struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int *rc);
-/* The handle of a private engine; it lives as long. */
+/* The handle that stands at the place of an engine; it lives as long. */
 struct bma_cache *bma__engine_handle(struct bma__engine *e);
+/* What the handle of an engine that looks at each call, or does not, is to have as its head. */
+struct bma__head bma__engine_head(const struct bma__engine *e);
+/* The same handle by the engine's id; that of nobody is empty for ever. Any context. */
+static inline struct bma_cache *bma__engine_handle_at(uint32_t id)
+{
+	return (struct bma_cache *)(bma__heap_map.places + (uintptr_t)id * BMA_CACHELINE);
+}
+
+/* Slots that stay empty for ever. */
+uintptr_t bma__engine_no_slots(void);
 /* Take it out of the registry and free it; all of its objects are at home. May sleep. */
 void bma__engine_free(struct bma__engine *e);
 
@@ -175,6 +216,8 @@ void bma__engine_home(struct bma__engine *e, void *const *objs, uint32_t n);
 void bma__engine_destruct(struct bma__engine *e);
 /* Give all wholly free slabs but @keep up to the grace period. May sleep. Returns how many. */
 uint32_t bma__engine_shrink(struct bma__engine *e, uint32_t keep);
+/* Give all slabs up, with what is live in them; before it is freed, without a destructor. May sleep. */
+void bma__engine_abandon(struct bma__engine *e);
 /* The slab of @obj; aborts, naming @call, if that is not an object of @e. Any context. */
 struct bma__slab *bma__engine_slab(struct bma__engine *e, const void *obj, const char *call);
 /* Abort about a pointer: @result is what is wrong with it. */
@@ -201,7 +244,7 @@ static inline void bma__engine_end(struct bma__engine *e)
 /* Do the hot calls of this engine's cache leave by their slow halves, which then look at each object? */
 static inline bool bma__engine_checked(const struct bma__engine *e)
 {
-	return e->flags & (BMA_CACHE_DTOR_RECYCLE | BMA__CACHE_CHECKS);
+	return e->flags & (BMA_CACHE_DTOR_RECYCLE | BMA_CACHE_PERCPU | BMA__CACHE_CHECKS);
 }
 
 /* Magazines for @n objects. */

@@ -189,6 +189,16 @@ static void give_up(struct bma__engine *e, struct bma__slab *s)
 	bma__mag_unpromise(e->class, mags_per_slab(e));
 }
 
+void bma__engine_abandon(struct bma__engine *e)
+{
+	bma__lock_take(&e->lock);
+	for (int list = BMA__SLABS_PARTIAL; list <= BMA__SLABS_SPENT; list++) {
+		while (e->slabs[list])
+			give_up(e, e->slabs[list]);
+	}
+	bma__lock_drop(&e->lock);
+}
+
 uint32_t bma__engine_shrink(struct bma__engine *e, uint32_t keep)
 {
 	uint32_t given = 0;

@@ -157,6 +157,23 @@ int bma__reclaim_engine(struct bma__engine *e, uint64_t *live)
 	return rc;
 }
 
+void bma__reclaim_undo(struct bma__engine *e)
+{
+	atomic_store_explicit(&e->dying, false, memory_order_seq_cst);
+}
+
+bool bma__reclaim_orphan(struct bma__engine *e, uint64_t patience)
+{
+	uint64_t away = 0;
+	bool waits;
+
+	if (atomic_load_explicit(&e->reserves, memory_order_acquire))
+		return false;
+	waits = pending(e);
+	return !bma__reclaim_drain(e, patience, &away) && !away && !waits && !pending(e) &&
+	       !atomic_load_explicit(&e->dying_slabs, memory_order_acquire);
+}
+
 static int barrier(struct bma__engine *e)
 {
 	int rc = bma__limbo_flush_fully(e);

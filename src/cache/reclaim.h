@@ -20,6 +20,9 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
  */
 int bma__reclaim_engine(struct bma__engine *e, uint64_t *live);
 
+/* It is used on although nothing of it was live. */
+void bma__reclaim_undo(struct bma__engine *e);
+
 /*
  * Seal what is parked, under a ticket: between bitmap and magazine objects are in hand, and a barrier waits for them.
  * Returns as bma__park_collect().
@@ -34,6 +37,12 @@ int bma__reclaim_barrier(struct bma__engine *e);
 
 /* An engine that nobody was ever given: what it has is in its depot, so no fence can refuse. */
 void bma__reclaim_unused(struct bma__engine *e);
+
+/*
+ * The same as bma__reclaim_engine() for an engine that nobody uses, without waiting for a grace period, and at most @patience ns for calls in
+ * progress. It is dying: the worker carves nothing more for it. Returns whether all is at home: then it can be freed.
+ */
+bool bma__reclaim_orphan(struct bma__engine *e, uint64_t patience);
 
 /* All engines, then the magazines; without waiting for the grace period. */
 void bma__reclaim_all(void);

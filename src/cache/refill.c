@@ -61,6 +61,18 @@ uintptr_t bma__refill_magazine(struct bma__engine *e, uint32_t node)
 	return bma__mag_word(base, n);
 }
 
+void *bma__refill_object(struct bma__engine *e)
+{
+	void *obj = bma__slot_alloc(e);
+	uintptr_t word;
+
+	if (obj)
+		return obj;
+	word = bma__refill_magazine(e, bma__topo_node_now());
+	/* The system has no memory, or so it said; what others freed meanwhile will do. */
+	return word ? bma__slot_alloc_from(e, word) : bma__slot_alloc(e);
+}
+
 static uint32_t refill_node(struct bma__engine *e, uint32_t node)
 {
 	struct bma__depot *d = &e->depot[node];

@@ -8,6 +8,9 @@
 /* A magazine of objects from the slabs on @node, in hand; 0 if the system has no memory. */
 uintptr_t bma__refill_magazine(struct bma__engine *e, uint32_t node);
 
+/* An object by whatever may sleep, but a grace period; NULL if the system has no memory. */
+void *bma__refill_object(struct bma__engine *e);
+
 /*
  * One pass over an engine: collect parked objects, refill the depot to its target if it is below
  * its low watermark, return to the slabs what it holds above its target and did not need since the

@@ -7,23 +7,11 @@ static size_t bytes(size_t n)
 	return sizeof(struct bma_reserve) + n * sizeof(void *);
 }
 
-static void count_reserves(struct bma__engine *e, int delta)
+static void count_reserves(struct bma_reserve *r, uint32_t delta)
 {
-	bma__lock_take(&bma__registry_lock);
-	e->reserves += (uint32_t)delta;
-	bma__lock_drop(&bma__registry_lock);
-}
-
-/* An object by whatever may sleep. */
-static void *object(struct bma__engine *e)
-{
-	void *obj = bma__slot_alloc(e);
-	uintptr_t word;
-
-	if (obj)
-		return obj;
-	word = bma__refill_magazine(e, bma__topo_node_now());
-	return word ? bma__slot_alloc_from(e, word) : NULL;
+	atomic_fetch_add_explicit(&r->engine->reserves, delta, memory_order_release);
+	if (r->counted)
+		atomic_fetch_add_explicit(&r->counted->reserves, delta, memory_order_release);
 }
 
 size_t bma__reserve_fill(struct bma_reserve *r)
@@ -35,7 +23,7 @@ size_t bma__reserve_fill(struct bma_reserve *r)
 
 		if (atomic_load_explicit(&r->entry[i], memory_order_relaxed))
 			continue;
-		obj = object(r->engine);
+		obj = bma__refill_object(r->engine);
 		if (!obj) {
 			missing++;
 			continue;
@@ -53,15 +41,16 @@ size_t bma__reserve_fill(struct bma_reserve *r)
 	return missing;
 }
 
-struct bma_reserve *bma__reserve_create(struct bma__engine *e, size_t n)
+struct bma_reserve *bma__reserve_create(struct bma_cache *cache, size_t n)
 {
 	struct bma_reserve *r = bma__meta_alloc(bytes(n));
 
 	if (!r)
 		return NULL;
-	r->engine = e;
+	r->engine = cache->engine;
+	r->counted = cache->live ? cache : NULL;
 	r->n = n;
-	count_reserves(e, 1);
+	count_reserves(r, 1);
 	if (bma__reserve_fill(r)) {
 		bma__reserve_destroy(r);
 		return NULL;
@@ -110,6 +99,6 @@ void bma__reserve_destroy(struct bma_reserve *r)
 
 	while ((obj = bma__reserve_take(r)))
 		bma__slot_free(r->engine, obj);
-	count_reserves(r->engine, -1);
+	count_reserves(r, UINT32_MAX); /* one less */
 	bma__meta_free(r, bytes(r->n));
 }

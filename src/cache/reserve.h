@@ -15,13 +15,14 @@
 
 struct bma_reserve {
 	struct bma__engine *engine;
+	struct bma_cache *counted; /* the handle, if its objects are counted; NULL */
 	size_t n;
 	_Atomic uint64_t fills; /* entries ever filled */
 	_Atomic size_t cursor;	/* where the next taker begins; a hint */
 	_Atomic(void *) entry[];
 };
 
-struct bma_reserve *bma__reserve_create(struct bma__engine *e, size_t n);
+struct bma_reserve *bma__reserve_create(struct bma_cache *cache, size_t n);
 void *bma__reserve_take(struct bma_reserve *r);
 /* Fill empty entries; returns how many stay empty for want of memory. May sleep. */
 size_t bma__reserve_fill(struct bma_reserve *r);

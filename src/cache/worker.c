@@ -73,11 +73,14 @@ static void *worker_main(void *unused)
 {
 	(void)unused;
 	while (!bma__thread_stopping(&thread)) {
-		uint64_t nap;
+		uint64_t nap, orphans;
 
 		bma__waker_look(&thread.waker);
+		bma__heap_collect();
 		serve_needs();
 		nap = serve_watched();
+		orphans = bma__orphan_reap(false);
+		nap = orphans < nap ? orphans : nap;
 		if (!bma__thread_stopping(&thread))
 			bma__waker_sleep(&thread.waker, nap);
 	}

@@ -132,7 +132,8 @@ static void snapshot(struct bma__engine *e, struct bma_cache_stats *s)
 	s->carved = e->objs_carved;
 	s->slab_free = e->objs_home;
 	s->slabs = e->nslabs;
-	s->slab_bytes = e->nslabs * e->geo.units * BMA__UNIT_SIZE;
+	s->slab_bytes = e->nslabs * e->geo.units * BMA__UNIT_SIZE *
+			(e->geo.percpu ? bma__cpu.slots + 1 : 1);
 	bma__lock_drop(&e->lock);
 	away = s->cached + s->limbo + s->parked + s->reserved + s->slab_free;
 	s->live = s->carved > away ? s->carved - away : 0;
@@ -152,6 +153,72 @@ static void quiet_snapshot(struct bma__engine *e, struct bma_cache_stats *s)
 	}
 }
 
+/* What is the handle's own. */
+static void handle(struct bma_cache *cache, struct bma_cache_stats *s)
+{
+	const struct bma__merged *m = bma__merge_of(cache);
+
+	if (m)
+		memcpy(s->name, m->name, sizeof s->name);
+	if (cache->live)
+		s->counted = bma__percpu_sum(cache->live);
+	bma__lock_take(&bma__merge_lock);
+	s->handles = cache->engine->refs;
+	bma__lock_drop(&bma__merge_lock);
+}
+
+struct names {
+	char (*to)[32];
+	size_t room, n;
+};
+
+static int take_name(struct bma__merged *m, void *arg)
+{
+	struct names *names = arg;
+
+	if (names->n < names->room)
+		memcpy(names->to[names->n], m->name, sizeof m->name);
+	names->n++;
+	return 0;
+}
+
+size_t bma_cache_names(struct bma_cache *cache, char (*names)[32], size_t n)
+{
+	struct names all = {names, n, 0};
+
+	bma__merge_visit(cache->engine, take_name, &all);
+	if (!all.n && n)
+		memcpy(names[0], cache->engine->name, sizeof cache->engine->name);
+	return all.n ? all.n : 1;
+}
+
+int bma_heap_stats_get(struct bma_heap *heap, struct bma_heap_stats *stats, size_t size)
+{
+	struct bma_heap_stats s = {0};
+	bool owns;
+
+	if (!heap || !stats || !size)
+		return -EINVAL;
+	memcpy(s.name, heap->name, sizeof s.name);
+	s.flags = heap->flags;
+	s.classes = heap->engines;
+	s.large = atomic_load_explicit(&heap->large_live, memory_order_relaxed);
+	s.large_bytes = atomic_load_explicit(&heap->large_bytes, memory_order_relaxed);
+	s.too_large = atomic_load_explicit(&heap->too_large, memory_order_relaxed);
+	owns = heap->flags & (BMA_HEAP_PRIVATE | BMA_HEAP_DESTROY_ALL);
+	s.live = owns ? s.large : heap->live ? s.large + bma__percpu_sum(heap->live) : UINT64_MAX;
+	for (uint32_t i = 0; i < heap->engines; i++) {
+		struct bma_cache_stats c;
+
+		quiet_snapshot(heap->engine[i], &c);
+		s.slab_bytes += c.slab_bytes;
+		if (owns)
+			s.live += c.live;
+	}
+	copy_out(stats, size, &s, sizeof s);
+	return 0;
+}
+
 int bma_cache_stats_get(struct bma_cache *cache, struct bma_cache_stats *stats, size_t size)
 {
 	struct bma_cache_stats s;
@@ -159,6 +226,7 @@ int bma_cache_stats_get(struct bma_cache *cache, struct bma_cache_stats *stats, 
 	if (!cache || !stats || !size)
 		return -EINVAL;
 	quiet_snapshot(cache->engine, &s);
+	handle(cache, &s);
 	copy_out(stats, size, &s, sizeof s);
 	return 0;
 }

@@ -7,6 +7,7 @@
  */
 #include "page.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 #define LEAF_SHIFT 34
@@ -29,8 +30,10 @@ struct leaf {
 
 struct bma__lock bma__chunk_lock = BMA__LOCK_INIT(BMA__RANK_CHUNK);
 static _Atomic(struct leaf *) root[ROOT_ENTRIES];
-static struct chunk *partial[BMA__NODES_MAX]; /* chunks with a free unit */
-static uint32_t empty_chunks[BMA__NODES_MAX];
+_Atomic(uint16_t) *bma__chunk_tags;
+static uint32_t copies;				     /* of a per-CPU chunk */
+static struct chunk *partial[BMA__CHUNK_PERCPU + 1]; /* chunks with a free unit */
+static uint32_t empty_chunks[BMA__CHUNK_PERCPU + 1];
 static struct chunk *spare_descriptors;
 static _Atomic uint64_t mapped, used;
 
@@ -98,33 +101,59 @@ static struct chunk *descriptor(void)
 	return c;
 }
 
-static struct chunk *chunk_new(uint32_t node)
+static uint32_t copies_of(uint32_t node)
+{
+	return node == BMA__CHUNK_PERCPU ? copies : 1;
+}
+
+/* Placement is a wish: a container may refuse it, and the memory is good all the same. */
+static void place(char *base, size_t bytes, uint32_t node)
+{
+	if (node != BMA__CHUNK_PERCPU) {
+		bma__os.bind(base, bytes, bma__topo.os_node[node]);
+		return;
+	}
+	for (uint32_t i = 0; i < copies; i++)
+		bma__os.bind(base + i * BMA__CHUNK_SIZE, BMA__CHUNK_SIZE,
+			     bma__topo.os_node[bma__topo_node(i)]);
+}
+
+/* A mapping of @bytes, known to the page map. */
+static struct chunk *chunk_map(size_t bytes, uint32_t node)
 {
 	struct chunk *c = descriptor();
 	void *base;
 
 	if (!c)
 		return NULL;
-	base = bma__os_map_aligned(BMA__CHUNK_SIZE, BMA__CHUNK_SIZE);
+	base = bma__os_map_aligned(bytes, BMA__CHUNK_SIZE);
 	if (!base || (uintptr_t)base >> ADDRESS_BITS || !leaf_of((uintptr_t)base, true)) {
 		if (base)
-			bma__os.unmap(base, BMA__CHUNK_SIZE);
+			bma__os.unmap(base, bytes);
 		c->next = spare_descriptors;
 		spare_descriptors = c;
 		return NULL;
 	}
-	/* Placement is a wish: a container may refuse it, and the memory is good all the same. */
 	if (bma__topo.nodes > 1)
-		bma__os.bind(base, BMA__CHUNK_SIZE, bma__topo.os_node[node]);
+		place(base, bytes, node);
 	if (bma__env.thp)
-		bma__os.advise(base, BMA__CHUNK_SIZE, MADV_HUGEPAGE);
+		bma__os.advise(base, bytes, MADV_HUGEPAGE);
 	c->base = base;
 	c->node = node;
+	map_set((uintptr_t)base, c);
+	atomic_fetch_add_explicit(&mapped, bytes, memory_order_relaxed);
+	return c;
+}
+
+static struct chunk *chunk_new(uint32_t node)
+{
+	struct chunk *c = chunk_map(copies_of(node) * BMA__CHUNK_SIZE, node);
+
+	if (!c)
+		return NULL;
 	c->free = ALL_UNITS;
 	list_add(c);
 	empty_chunks[node]++;
-	map_set((uintptr_t)base, c);
-	atomic_fetch_add_explicit(&mapped, BMA__CHUNK_SIZE, memory_order_relaxed);
 	return c;
 }
 
@@ -168,7 +197,8 @@ static char *take_run(uint32_t units, uint32_t node)
 	c->free &= ~run_mask(units, first);
 	if (!c->free)
 		list_del(c);
-	atomic_fetch_add_explicit(&used, units * BMA__UNIT_SIZE, memory_order_relaxed);
+	atomic_fetch_add_explicit(&used, copies_of(node) * units * BMA__UNIT_SIZE,
+				  memory_order_relaxed);
 	return c->base + first * BMA__UNIT_SIZE;
 }
 
@@ -182,17 +212,38 @@ void *bma__chunk_alloc(uint32_t units, uint32_t node)
 	return p;
 }
 
-static void chunk_unmap(struct chunk *c)
+/* Returns whether the system took it. */
+static bool chunk_unmap(struct chunk *c, size_t bytes)
 {
-	if (bma__os.unmap(c->base, BMA__CHUNK_SIZE))
+	if (bma__os.unmap(c->base, bytes))
+		return false;
+	map_set((uintptr_t)c->base, NULL);
+	atomic_fetch_sub_explicit(&mapped, bytes, memory_order_relaxed);
+	c->base = NULL;
+	return true;
+}
+
+static void spare(struct chunk *c)
+{
+	c->next = spare_descriptors;
+	spare_descriptors = c;
+}
+
+/* Wholly free, and not the only one. */
+static void give_up(struct chunk *c)
+{
+	if (!chunk_unmap(c, copies_of(c->node) * BMA__CHUNK_SIZE))
 		return;
 	list_del(c);
 	empty_chunks[c->node]--;
-	map_set((uintptr_t)c->base, NULL);
-	atomic_fetch_sub_explicit(&mapped, BMA__CHUNK_SIZE, memory_order_relaxed);
-	c->base = NULL;
-	c->next = spare_descriptors;
-	spare_descriptors = c;
+	spare(c);
+}
+
+/* The next owner relies on zeros. */
+static void clear(char *addr, size_t bytes)
+{
+	if (bma__os.advise(addr, bytes, MADV_DONTNEED))
+		memset(addr, 0, bytes);
 }
 
 void bma__chunk_free(void *addr, uint32_t units)
@@ -200,18 +251,44 @@ void bma__chunk_free(void *addr, uint32_t units)
 	struct chunk *c = chunk_of((uintptr_t)addr);
 	uint32_t first = (uint32_t)((uintptr_t)addr >> BMA__UNIT_SHIFT) & (BMA__CHUNK_UNITS - 1);
 
-	/* Before the units can be taken again: the next owner relies on zeros. */
-	if (bma__os.advise(addr, units * BMA__UNIT_SIZE, MADV_DONTNEED)) {
-		for (size_t i = 0; i < units * BMA__UNIT_SIZE / sizeof(uint64_t); i++)
-			((uint64_t *)addr)[i] = 0;
-	}
+	/* Before the units can be taken again. */
+	for (uint32_t i = 0; i < copies_of(c->node); i++)
+		clear((char *)addr + i * BMA__CHUNK_SIZE, units * BMA__UNIT_SIZE);
 	bma__lock_take(&bma__chunk_lock);
 	if (!c->free)
 		list_add(c);
 	c->free |= run_mask(units, first);
-	atomic_fetch_sub_explicit(&used, units * BMA__UNIT_SIZE, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&used, copies_of(c->node) * units * BMA__UNIT_SIZE,
+				  memory_order_relaxed);
 	if (c->free == ALL_UNITS && ++empty_chunks[c->node] > 1)
-		chunk_unmap(c);
+		give_up(c);
+	bma__lock_drop(&bma__chunk_lock);
+}
+
+void *bma__chunk_alloc_run(size_t bytes, uint32_t node)
+{
+	struct chunk *c;
+
+	bma__lock_take(&bma__chunk_lock);
+	c = chunk_map(bytes, node);
+	if (c) {
+		c->free = 0;
+		atomic_fetch_add_explicit(&used, bytes, memory_order_relaxed);
+	}
+	bma__lock_drop(&bma__chunk_lock);
+	return c ? c->base : NULL;
+}
+
+void bma__chunk_free_run(void *addr, size_t bytes)
+{
+	struct chunk *c = chunk_of((uintptr_t)addr);
+
+	/* Pages one by one, while others go on. */
+	bma__os.advise(addr, bytes, MADV_DONTNEED);
+	bma__lock_take(&bma__chunk_lock);
+	atomic_fetch_sub_explicit(&used, bytes, memory_order_relaxed);
+	if (chunk_unmap(c, bytes))
+		spare(c);
 	bma__lock_drop(&bma__chunk_lock);
 }
 
@@ -230,6 +307,27 @@ struct bma__slab *bma__chunk_slab(const void *addr)
 	uint32_t unit = (uint32_t)((uintptr_t)addr >> BMA__UNIT_SHIFT) & (BMA__CHUNK_UNITS - 1);
 
 	return c ? atomic_load_explicit(&c->slab[unit], memory_order_acquire) : NULL;
+}
+
+void bma__chunk_set_tag(void *addr, uint32_t units, uint32_t tag)
+{
+	uintptr_t first = (uintptr_t)addr >> BMA__UNIT_SHIFT;
+
+	for (uintptr_t i = first; bma__chunk_tags && i < first + units && i < BMA__TAGS; i++)
+		atomic_store_explicit(&bma__chunk_tags[i], (uint16_t)tag, memory_order_release);
+}
+
+uint32_t bma__chunk_tag_slow(const void *addr)
+{
+	const struct bma__slab *slab = bma__chunk_slab(addr);
+
+	return slab ? slab->geo.tag : BMA__TAG_NONE;
+}
+
+void bma__chunk_init(uint32_t n)
+{
+	copies = n;
+	bma__chunk_tags = bma__os.map(BMA__TAGS * sizeof(uint16_t));
 }
 
 uint64_t bma__chunk_mapped(void)

@@ -9,6 +9,7 @@
 #include "base/base.h"
 
 #include "chunk.h"
+#include "large.h"
 #include "meta.h"
 #include "slab.h"
 

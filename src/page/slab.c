@@ -48,7 +48,8 @@ void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t alig
 	uint32_t stride = (uint32_t)bma__align_up(size < OBJECT_MIN ? OBJECT_MIN : size, align);
 
 	geo->stride = stride;
-	geo->checked = geo->tracked = geo->guard = false;
+	geo->checked = geo->tracked = geo->guard = geo->percpu = false;
+	geo->tag = BMA__TAG_NONE;
 	geo->offset = 0;
 	geo->group = PLAIN_GROUP;
 	geo->span = stride * PLAIN_GROUP;
@@ -97,7 +98,11 @@ static char *object(const struct bma__slab *slab, uint32_t i)
 
 void *bma__slab_near(const struct bma__slab *slab, const void *at)
 {
-	uint32_t i = (uint32_t)((size_t)((const char *)at - slab->base) / slab->geo.stride);
+	const struct bma__slab_geometry *geo = &slab->geo;
+	size_t offset = (size_t)((const char *)at - slab->base);
+	uint32_t in = (uint32_t)(offset % geo->span) / geo->stride;
+	uint32_t i = (uint32_t)(offset / geo->span) * geo->group +
+		     (in < geo->group ? in : geo->group - 1);
 
 	return object(slab, i < slab->geo.objs ? i : slab->geo.objs - 1);
 }
@@ -126,7 +131,7 @@ struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *o
 
 	if (!slab)
 		return NULL;
-	slab->base = bma__chunk_alloc(geo->units, node);
+	slab->base = bma__chunk_alloc(geo->units, geo->percpu ? BMA__CHUNK_PERCPU : node);
 	if (!slab->base) {
 		bma__meta_free(slab, meta_size(geo));
 		return NULL;
@@ -147,11 +152,29 @@ struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *o
 	if (geo->guard)
 		bma__guard_close(slab->base, geo->units * BMA__UNIT_SIZE);
 	bma__chunk_set_slab(slab->base, geo->units, slab);
+	bma__chunk_set_tag(slab->base, geo->units, geo->tag);
 	return slab;
+}
+
+size_t bma__slab_alignment(const struct bma__slab_geometry *geo)
+{
+	size_t bits = geo->stride | geo->span | geo->offset | BMA__UNIT_SIZE;
+
+	return bits & -bits;
+}
+
+size_t bma__slab_bytes(const struct bma__slab *slab)
+{
+	return slab->geo.units ? slab->geo.units * BMA__UNIT_SIZE : bma__large_bytes(slab);
 }
 
 void bma__slab_destroy(struct bma__slab *slab)
 {
+	if (!slab->geo.units) {
+		bma__large_destroy(slab);
+		return;
+	}
+	bma__chunk_set_tag(slab->base, slab->geo.units, BMA__TAG_NONE);
 	bma__chunk_set_slab(slab->base, slab->geo.units, NULL);
 	bma__tools_slab(slab->base, slab->geo.units * BMA__UNIT_SIZE, false);
 	if (slab->geo.guard)

@@ -44,6 +44,8 @@ struct bma__slab_geometry {
 	bool checked;	 /* live bits are kept */
 	bool tracked;	 /* and who had objects last */
 	bool guard;	 /* objects have pages of their own */
+	bool percpu;	 /* objects have copies */
+	uint16_t tag;	 /* what the page map's tags say of them */
 	uint32_t offset; /* of an object from where its place begins */
 };
 
@@ -85,6 +87,12 @@ void bma__slab_geometry_guard(struct bma__slab_geometry *geo, size_t size, size_
 
 /* Share of a slab that holds no object bytes, metadata included, in 1/10000, rounded up. */
 uint32_t bma__slab_waste(const struct bma__slab_geometry *geo);
+
+/* The alignment that all objects have. */
+size_t bma__slab_alignment(const struct bma__slab_geometry *geo);
+
+/* Bytes of its first copy; of one that is a run (large.h), its own. */
+size_t bma__slab_bytes(const struct bma__slab *slab);
 
 /* A new slab on @node, in the page map; NULL if there is no memory. May sleep. */
 struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *owner,

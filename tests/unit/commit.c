@@ -61,7 +61,7 @@ static bool unregister(uint32_t index)
 Test(commit, an_unregistered_thread_keeps_off_the_slots_of_others)
 {
 	struct bma__engine *e = engine(64, 30);
-	struct bma_cache c = {e->head, e};
+	struct bma_cache c = {.head = e->head, .engine = e};
 	uintptr_t word;
 	uint32_t index;
 	void *p[20];
@@ -116,7 +116,7 @@ static void interrupted_commit(int have, bool alloc, bool handler_allocs)
 
 	if (bma__cpu.mode == BMA_MODE_GUEST)
 		return;
-	handle = (struct bma_cache){e->head, e};
+	handle = (struct bma_cache){.head = e->head, .engine = e};
 	nested_alloc = handler_allocs;
 	for (; n < N; n++) {
 		p[n] = bma_cache_alloc_flags(&handle, BMA_SLEEP);

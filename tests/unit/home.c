@@ -13,7 +13,7 @@ Test(home, a_drain_brings_every_magazine_home, .timeout = 60)
 	uint64_t away, before = 0;
 	static void *p[N];
 
-	handle = (struct bma_cache){e->head, e};
+	handle = (struct bma_cache){.head = e->head, .engine = e};
 	for (int round = 0; round < ROUNDS; round++) {
 		for (int turn = 0; turn < 2; turn++) {
 			for (int i = 0; i < N; i++)

@@ -20,7 +20,7 @@ static struct bma__engine *engine_and_handle(void)
 {
 	struct bma__engine *e = engine_of_one_slot();
 
-	handle = (struct bma_cache){e->head, e};
+	handle = (struct bma_cache){.head = e->head, .engine = e};
 	return e;
 }
 

@@ -20,15 +20,18 @@
 	"1:\n\t"
 
 /* cpu_id is negative in a thread that is not registered, where mm_cid reads 0. */
-#define BMA__RSEQ_SLOT                                                                             \
+#define BMA__RSEQ_INDEX                                                                            \
 	"ldr %w[t], [%[rseq], #4]\n\t"                                                             \
 	"tbz %w[t], #31, 5f\n\t"                                                                   \
 	"b %l[slow]\n"                                                                             \
 	"5:\n\t"                                                                                   \
 	"ldr %[u], [%[c], #8]\n\t"                                                                 \
-	"ldr %w[t], [%[rseq], %[u]]\n\t"                                                           \
-	"ldr %[u], [%[c]]\n\t"                                                                     \
-	"add %[t], %[u], %[t], lsl %[shift]\n\t"
+	"ldr %w[t], [%[rseq], %[u]]\n\t"
+#define BMA__RSEQ_SLOT                                                                             \
+	BMA__RSEQ_INDEX "ldr %[u], [%[c]]\n\t"                                                     \
+			"add %[t], %[u], %[t], lsl %[shift]\n\t"
+/* Where the slots are known otherwise, with no need to wait for their address to be loaded. */
+#define BMA__RSEQ_SLOT_KNOWN BMA__RSEQ_INDEX "add %[t], %[s], %[t], lsl %[shift]\n\t"
 
 /*
  * Code that can be unloaded must not leave its descriptor behind; that of the program itself cannot be.
@@ -72,23 +75,50 @@
 					  : slow);                                                 \
 	} while (0)
 
-#define BMA__PUSH(cache, field, obj, slow)                                                         \
+#define BMA__PUSH_BY(slot, cache, first_slot, field, obj, slow)                                    \
 	do {                                                                                       \
 		uintptr_t bma__t, bma__u, bma__v;                                                  \
 		__asm__ __volatile__ goto(                                                         \
-			BMA__RSEQ_BEGIN BMA__RSEQ_SLOT "add %[t], %[t], %[fld]\n\t"                \
-						       "ldr %[u], [%[t]]\n\t"                      \
-						       "add %[u], %[u], #8\n\t"                    \
-						       "ldr %[v], [%[c], #16]\n\t"                 \
-						       "tst %[u], %[v]\n\t"                        \
-						       "b.ne 6f\n\t"                               \
-						       "b %l[" #slow "]\n"                         \
-						       "6:\n\t"                                    \
-						       "str %[p], [%[u]]\n\t"                      \
-						       "str %[u], [%[t]]\n" BMA__RSEQ_END          \
+			BMA__RSEQ_BEGIN slot "add %[t], %[t], %[fld]\n\t"                          \
+					     "ldr %[u], [%[t]]\n\t"                                \
+					     "add %[u], %[u], #8\n\t"                              \
+					     "ldr %[v], [%[c], #16]\n\t"                           \
+					     "tst %[u], %[v]\n\t"                                  \
+					     "b.ne 6f\n\t"                                         \
+					     "b %l[" #slow "]\n"                                   \
+					     "6:\n\t"                                              \
+					     "str %[p], [%[u]]\n\t"                                \
+					     "str %[u], [%[t]]\n" BMA__RSEQ_END                    \
 			: [t] "=&r"(bma__t), [u] "=&r"(bma__u), [v] "=&r"(bma__v)                  \
 			: [p] "r"(obj), [rseq] "r"(BMA__RSEQ_AREA), [c] "r"(cache),                \
-			  [fld] "i"(field), [shift] "i"(BMA__SLOT_SHIFT)                           \
+			  [s] "ri"(first_slot), [fld] "i"(field), [shift] "i"(BMA__SLOT_SHIFT)     \
+			: "memory", "cc"                                                           \
+			: slow);                                                                   \
+	} while (0)
+#define BMA__PUSH(cache, field, obj, slow) BMA__PUSH_BY(BMA__RSEQ_SLOT, cache, 0, field, obj, slow)
+#define BMA__PUSH_KNOWN(cache, first_slot, field, obj, slow)                                       \
+	BMA__PUSH_BY(BMA__RSEQ_SLOT_KNOWN, cache, first_slot, field, obj, slow)
+
+/* Add to a word of a per-CPU object, see x86_64.h: load index, load word, add, store (the commit). */
+#define BMA__PERCPU_ADD(obj, index, n, slow)                                                       \
+	do {                                                                                       \
+		uintptr_t bma__t, bma__u;                                                          \
+		__asm__ __volatile__ goto(                                                         \
+			BMA__RSEQ_BEGIN "ldr %w[t], [%[rseq], #4]\n\t"                             \
+					"tbz %w[t], #31, 5f\n\t"                                   \
+					"b %l[" #slow "]\n"                                        \
+					"5:\n\t"                                                   \
+					"cbnz %[i], 6f\n\t"                                        \
+					"b %l[" #slow "]\n"                                        \
+					"6:\n\t"                                                   \
+					"ldr %w[t], [%[rseq], %[i]]\n\t"                           \
+					"add %[t], %[p], %[t], lsl %[shift]\n\t"                   \
+					"ldr %[u], [%[t]]\n\t"                                     \
+					"add %[u], %[u], %[add]\n\t"                               \
+					"str %[u], [%[t]]\n" BMA__RSEQ_END_AT(#slow)               \
+			: [t] "=&r"(bma__t), [u] "=&r"(bma__u)                                     \
+			: [p] "r"(obj), [rseq] "r"(BMA__RSEQ_AREA), [i] "r"(index), [add] "r"(n),  \
+			  [shift] "i"(BMA__PERCPU_SHIFT)                                           \
 			: "memory", "cc"                                                           \
 			: slow);                                                                   \
 	} while (0)

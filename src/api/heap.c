@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* The public calls on heaps: making them, and what is known of an object. */
+#include "api.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define KNOWN_FLAGS                                                                                \
+	(BMA_HEAP_PRIVATE | BMA_HEAP_COUNT | BMA_HEAP_DESTROY_ALL | BMA_HEAP_KERNEL_CLASSES |      \
+	 BMA_HEAP_PERCPU)
+#define OWN (BMA_HEAP_PRIVATE | BMA_HEAP_DESTROY_ALL)
+#define KNOWN_CACHE_FLAGS ((BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) | BMA_CACHE_RANDOM)
+
+static _Atomic(struct bma_heap *) global;
+
+static int refuse(const char *field)
+{
+	bma__log_verbose("bma_heap_create: %s", field);
+	return -EINVAL;
+}
+
+static int check(const struct bma_heap_attr *a)
+{
+	if (a->attr_size != sizeof *a) {
+		bma__log_verbose("bma_heap_create: attr_size %zu, this library knows %zu",
+				 a->attr_size, sizeof *a);
+		return -E2BIG;
+	}
+	if (a->flags & ~(uint64_t)KNOWN_FLAGS)
+		return refuse("flags has an unknown bit");
+	if (a->cache_flags & ~(uint64_t)KNOWN_CACHE_FLAGS)
+		return refuse("cache_flags has a bit that classes cannot have");
+	if (a->flags & BMA_HEAP_COUNT && a->flags & OWN)
+		return refuse("BMA_HEAP_COUNT with BMA_HEAP_PRIVATE or BMA_HEAP_DESTROY_ALL, which "
+			      "count at no cost");
+	if (a->flags & BMA_HEAP_PERCPU &&
+	    a->cache_flags & ~(uint64_t)(BMA__PERCPU_CHECKS | BMA_CACHE_RANDOM))
+		return refuse("BMA_HEAP_PERCPU with a debug flag that it cannot have");
+	if (a->cache_flags & BMA_CACHE_GUARD && a->cache_flags & BMA_CACHE_REDZONE)
+		return refuse("BMA_CACHE_GUARD with BMA_CACHE_REDZONE");
+	return 0;
+}
+
+struct bma_heap *bma_heap_create(const struct bma_heap_attr *attr)
+{
+	static const struct bma_heap_attr plain = {.attr_size = sizeof plain};
+	const struct bma_heap_attr *a = attr ? attr : &plain;
+	struct bma__heap_attr ha = {.name = a->name ? a->name : "heap", .flags = a->flags};
+	struct bma_heap *heap = NULL;
+	int rc = bma__init();
+
+	if (!rc)
+		rc = check(a);
+	if (rc)
+		goto out;
+	rc = -ENOSPC;
+	ha.flavor = bma__flavor_get(a->rcu);
+	if (!ha.flavor)
+		goto out;
+	ha.cache_flags = a->cache_flags;
+	if (a->flags & BMA_HEAP_PERCPU)
+		ha.cache_flags |= BMA_CACHE_PERCPU;
+	ha.cache_flags = bma__cache_flags(ha.cache_flags, BMA_HEAP_CLASS_MAX, false);
+	bma__init_threads();
+	heap = bma__heap_create(&ha, &rc);
+out:
+	if (!heap)
+		errno = -rc;
+	return heap;
+}
+
+int bma_heap_destroy(struct bma_heap *heap)
+{
+	if (!heap)
+		return 0;
+	if (heap == atomic_load_explicit(&global, memory_order_acquire))
+		return -EINVAL;
+	bma__init_threads();
+	return bma__heap_destroy(heap);
+}
+
+/* Two first calls make two; the later one is taken back, which costs a shared heap nothing. */
+struct bma_heap *bma_heap_global(void)
+{
+	static const struct bma_heap_attr attr = {.attr_size = sizeof attr, .name = "global"};
+	struct bma_heap *heap = atomic_load_explicit(&global, memory_order_acquire), *none = NULL;
+
+	if (heap)
+		return heap;
+	heap = bma_heap_create(&attr);
+	if (!heap || atomic_compare_exchange_strong_explicit(
+			     &global, &none, heap, memory_order_acq_rel, memory_order_acquire))
+		return heap;
+	bma__heap_destroy(heap);
+	return none;
+}
+
+size_t bma_heap_usable_size(const void *ptr)
+{
+	uint32_t tag = bma__chunk_tag(ptr);
+	const struct bma_cache *place;
+	const struct bma__slab *slab;
+
+	if (tag == BMA__TAG_LARGE) {
+		slab = bma__large_slab(ptr);
+		return slab ? bma__large_bytes(slab) : 0;
+	}
+	if (tag == BMA__TAG_NONE)
+		return 0;
+	place = bma__engine_handle_at(tag);
+	if (bma__likely(!atomic_load_explicit(&place->interior, memory_order_relaxed)))
+		return place->engine->size;
+	slab = bma__chunk_slab(ptr);
+	return place->engine->size -
+	       (size_t)((const char *)ptr - (const char *)bma__slab_near(slab, ptr));
+}
+
+struct bma_heap *bma_heap_of(const void *ptr)
+{
+	uint32_t tag = bma__chunk_tag(ptr);
+	const struct bma_cache *place;
+
+	if (tag == BMA__TAG_NONE)
+		return NULL;
+	if (tag == BMA__TAG_LARGE) {
+		const struct bma__slab *slab = bma__large_slab(ptr);
+
+		return slab ? bma__large_heap(slab) : NULL;
+	}
+	place = bma__engine_handle_at(tag);
+	return place->heap	       ? place->heap
+	       : place->engine->shared ? atomic_load_explicit(&global, memory_order_acquire)
+				       : NULL;
+}
+
+struct bma_cache *bma_heap_cache(struct bma_heap *heap, size_t size)
+{
+	struct bma_cache *cache;
+
+	if (!size || size > BMA_HEAP_CLASS_MAX)
+		return NULL;
+	cache = bma__heap_handle(heap, bma__heap_class(size));
+	return cache->engine ? cache : NULL;
+}

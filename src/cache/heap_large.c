@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* Large objects of heaps, see heap.h. */
+#include "cache.h"
+
+struct bma__lock bma__heap_lock = BMA__LOCK_INIT(BMA__RANK_HEAP);
+
+/* Freed and not yet taken out of their heaps: pushed by anybody, taken as a whole, so no entry is popped under a pusher's eyes. */
+static _Atomic(struct bma__slab *) freed;
+
+static void list_add(struct bma_heap *h, struct bma__slab *s)
+{
+	s->prev = NULL;
+	s->next = h->large;
+	if (s->next)
+		s->next->prev = s;
+	h->large = s;
+}
+
+static void list_del(struct bma_heap *h, struct bma__slab *s)
+{
+	if (s->prev)
+		s->prev->next = s->next;
+	else
+		h->large = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+}
+
+void *bma__heap_large_alloc(struct bma_heap *h, size_t size)
+{
+	void *p = bma__large_alloc(size, h->engine[0], h, bma__topo_node_now());
+	struct bma__slab *s = p ? bma__large_slab(p) : NULL;
+
+	if (!s)
+		return NULL;
+	bma__lock_take(&bma__heap_lock);
+	list_add(h, s);
+	bma__lock_drop(&bma__heap_lock);
+	atomic_fetch_add_explicit(&h->large_live, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&h->large_bytes, bma__large_bytes(s), memory_order_relaxed);
+	return p;
+}
+
+bool bma__heap_large_free(struct bma__slab *s)
+{
+	struct bma__slab *top = atomic_load_explicit(&freed, memory_order_relaxed);
+	struct bma__engine *e = s->owner;
+
+	if (!bma__large_drop(s))
+		return false;
+	do {
+		bma__large_set_link(s, top);
+	} while (!atomic_compare_exchange_weak_explicit(&freed, &top, s, memory_order_release,
+							memory_order_relaxed));
+	bma__worker_kick(e);
+	return true;
+}
+
+static void let_go(struct bma_heap *h, struct bma__slab *s)
+{
+	list_del(h, s);
+	atomic_fetch_sub_explicit(&h->large_bytes, bma__large_bytes(s), memory_order_relaxed);
+	bma__defer_slab(s);
+	atomic_fetch_sub_explicit(&h->large_live, 1, memory_order_release);
+}
+
+void bma__heap_collect(void)
+{
+	struct bma__slab *s;
+
+	if (!atomic_load_explicit(&freed, memory_order_relaxed))
+		return;
+	bma__lock_take(&bma__heap_lock);
+	s = atomic_exchange_explicit(&freed, NULL, memory_order_acquire);
+	while (s) {
+		struct bma__slab *next = bma__large_link(s);
+
+		let_go(bma__large_heap(s), s);
+		s = next;
+	}
+	bma__lock_drop(&bma__heap_lock);
+}
+
+void bma__heap_large_release(struct bma_heap *h)
+{
+	struct bma__slab *s;
+
+	bma__lock_take(&bma__heap_lock);
+	while ((s = h->large)) {
+		bma__large_drop(s);
+		let_go(h, s);
+	}
+	bma__lock_drop(&bma__heap_lock);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Merging, see merge.h. */
+#include "cache.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define BUCKETS 256u
+
+struct bma__lock bma__merge_lock = BMA__LOCK_INIT(BMA__RANK_MERGE);
+static struct bma__engine *bucket[BUCKETS]; /* [lock: merge] */
+
+/* By size alone: what differs otherwise is seen, and told, while one looks. */
+static struct bma__engine **bucket_of(size_t size)
+{
+	return &bucket[(size * 0x9e3779b97f4a7c15u) >> 56];
+}
+
+static const char *difference(const struct bma__engine *e, const struct bma__engine_attr *attr)
+{
+	if (e->align != attr->align)
+		return "alignment";
+	if (e->flags != attr->flags)
+		return "flags";
+	return e->flavor != attr->flavor ? "flavour of RCU" : NULL;
+}
+
+static struct bma__engine *find(const struct bma__engine_attr *attr)
+{
+	struct bma__engine *e = *bucket_of(attr->size), *other = NULL;
+
+	for (; e; e = e->merge_next) {
+		if (e->size != attr->size)
+			continue;
+		if (!difference(e, attr))
+			return e;
+		other = e;
+	}
+	if (other)
+		bma__log_verbose(
+			"bma_cache_create: \"%s\" is not merged with \"%s\": their %s differ",
+			attr->name ? attr->name : "?", other->name, difference(other, attr));
+	return NULL;
+}
+
+bool bma__merge_same(const struct bma__engine *a, const struct bma__engine *b)
+{
+	return a && b && a->shared && b->shared && a->size == b->size && a->align == b->align &&
+	       a->flags == b->flags && a->flavor == b->flavor;
+}
+
+void bma__merge_remember(struct bma__engine *e)
+{
+	e->merge_next = *bucket_of(e->size);
+	*bucket_of(e->size) = e;
+}
+
+static struct bma__engine *get(const struct bma__engine_attr *attr, int *rc)
+{
+	struct bma__engine *e = find(attr);
+
+	if (!e) {
+		e = bma__engine_create(attr, rc);
+		if (!e)
+			return NULL;
+		e->shared = true;
+		bma__merge_remember(e);
+	}
+	if (!e->refs++)
+		bma__reclaim_undo(e); /* it may have been an orphan */
+	return e;
+}
+
+struct bma__engine *bma__merge_get(const struct bma__engine_attr *attr, int *rc)
+{
+	struct bma__engine *e;
+
+	bma__lock_take(&bma__merge_lock);
+	e = get(attr, rc);
+	bma__lock_drop(&bma__merge_lock);
+	return e;
+}
+
+void bma__merge_forget(struct bma__engine *e)
+{
+	struct bma__engine **link = bucket_of(e->size);
+
+	while (*link && *link != e)
+		link = &(*link)->merge_next;
+	if (*link)
+		*link = e->merge_next;
+}
+
+static void put(struct bma__engine *e)
+{
+	if (!--e->refs)
+		bma__orphan_add_locked(e);
+}
+
+void bma__merge_put(struct bma__engine *e)
+{
+	bma__lock_take(&bma__merge_lock);
+	put(e);
+	bma__lock_drop(&bma__merge_lock);
+}
+
+static struct bma__merged *make(bool counted)
+{
+	struct bma__merged *m = bma__meta_alloc(sizeof *m);
+
+	if (m && counted) {
+		m->cache.live = bma__percpu_counter();
+		if (!m->cache.live) {
+			bma__meta_free(m, sizeof *m);
+			return NULL;
+		}
+	}
+	return m;
+}
+
+static void unmake(struct bma__merged *m)
+{
+	if (m->cache.live)
+		bma__percpu_counter_free(m->cache.live);
+	bma__meta_free(m, sizeof *m);
+}
+
+static void link_handle(struct bma__engine *e, struct bma__merged *m)
+{
+	m->cache.merged = true;
+	m->cache.engine = e;
+	m->cache.head = bma__engine_head(e);
+	if (m->cache.live)
+		m->cache.head.mask = 0;
+	m->next = e->handles;
+	if (m->next)
+		m->next->prev = m;
+	e->handles = m;
+}
+
+struct bma_cache *bma__merge_open(const struct bma__engine_attr *attr, bool counted, int *rc)
+{
+	struct bma__merged *m = make(counted);
+	struct bma__engine *e;
+
+	*rc = -ENOMEM;
+	if (!m)
+		return NULL;
+	if (attr->name)
+		snprintf(m->name, sizeof m->name, "%s", attr->name);
+	else
+		snprintf(m->name, sizeof m->name, "cache-%zu", attr->size);
+	bma__lock_take(&bma__merge_lock);
+	e = get(attr, rc);
+	if (e)
+		link_handle(e, m);
+	bma__lock_drop(&bma__merge_lock);
+	if (e)
+		return &m->cache;
+	unmake(m);
+	return NULL;
+}
+
+int bma__merge_close(struct bma_cache *cache)
+{
+	struct bma__merged *m = bma__merge_of(cache);
+	struct bma__engine *e = cache->engine;
+	uint64_t live = cache->live ? bma__percpu_sum(cache->live) : 0;
+	uint32_t reserves = atomic_load_explicit(&cache->reserves, memory_order_acquire);
+
+	if (live || reserves) {
+		bma__log_verbose("bma_cache_destroy: cache \"%s\": %llu objects live, %u reserves",
+				 m->name, (unsigned long long)live, reserves);
+		return -EBUSY;
+	}
+	bma__lock_take(&bma__merge_lock);
+	if (m->prev)
+		m->prev->next = m->next;
+	else
+		e->handles = m->next;
+	if (m->next)
+		m->next->prev = m->prev;
+	put(e);
+	bma__lock_drop(&bma__merge_lock);
+	unmake(m);
+	return 0;
+}
+
+int bma__merge_visit(struct bma__engine *e, int (*fn)(struct bma__merged *m, void *arg), void *arg)
+{
+	int rc = 0;
+
+	bma__lock_take(&bma__merge_lock);
+	for (struct bma__merged *m = e->handles; m && !rc; m = m->next)
+		rc = fn(m, arg);
+	bma__lock_drop(&bma__merge_lock);
+	return rc;
+}

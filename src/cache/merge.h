@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Merging: engines that several handles share.
+ *
+ * An engine is shared by caches (and the classes of heaps) of equal object size, alignment, flags and flavour. Making
+ * the next handle of one takes a lock, a look-up and a reference; what is allocated through one handle may be freed through
+ * another. A shared engine that lost its last reference stays where it is, can be found and used again, and is
+ * given back as any orphan is (orphan.h).
+ *
+ * A counted handle has the head of an engine that looks at each call, so that its calls come by bma__merge_count(), which adds
+ * to a per-CPU counter; the engine itself, and its other handles, know nothing of it. The handles of a heap are counted in the same way, all by one counter.
+ */
+#ifndef BMA_CACHE_MERGE_H
+#define BMA_CACHE_MERGE_H
+
+#include "engine.h"
+#include "percpu.h"
+
+struct bma__merged {
+	struct bma_cache cache;		 /* first: what the user has */
+	struct bma__merged *next, *prev; /* [lock: merge] of the engine's handles */
+	char name[BMA__NAME_MAX];
+};
+
+extern struct bma__lock bma__merge_lock;
+
+/* A reference on the shared engine that @attr describes, made if need be; NULL and @rc. May sleep. */
+struct bma__engine *bma__merge_get(const struct bma__engine_attr *attr, int *rc);
+/* Do equal handles get one or the other? There are two of a kind where one was an orphan, and just looked at, as the other was made. Any context. */
+bool bma__merge_same(const struct bma__engine *a, const struct bma__engine *b);
+/* Give a reference back. May sleep. */
+void bma__merge_put(struct bma__engine *e);
+/* Take an engine out of those that can be found, or put it back. Under the lock. */
+void bma__merge_forget(struct bma__engine *e);
+void bma__merge_remember(struct bma__engine *e);
+
+/* A handle, @counted or not. May sleep. */
+struct bma_cache *bma__merge_open(const struct bma__engine_attr *attr, bool counted, int *rc);
+/* Returns 0, or -EBUSY if it is counted and objects of it are live, or reserves exist. May sleep. */
+int bma__merge_close(struct bma_cache *cache);
+
+/* NULL: it stands at the place of its engine. */
+static inline struct bma__merged *bma__merge_of(struct bma_cache *cache)
+{
+	return cache->merged ? (struct bma__merged *)cache : NULL;
+}
+
+/* So many objects more, or less, are live by a handle that counts. Any context. */
+static inline void bma__merge_count(struct bma_cache *cache, int64_t n)
+{
+	if (cache->live)
+		bma__percpu_add_slow(cache->live, (uint64_t)n);
+}
+
+/* Call @fn with each handle of @e under the lock, until it returns other than 0. May sleep. */
+int bma__merge_visit(struct bma__engine *e, int (*fn)(struct bma__merged *m, void *arg), void *arg);
+
+#endif /* BMA_CACHE_MERGE_H */
