@@ -6,6 +6,7 @@
 #include <bma/cache.h>
 #include <bma/config.h>
 #include <bma/heap.h>
+#include <bma/object.h>
 #include <bma/percpu.h>
 #include <bma/rcu.h>
 #include <bma/reserve.h>
