@@ -7,8 +7,11 @@
 
 #include <errno.h>
 
-#define ATTR_FLAGS ((uint64_t)0x3ff)
+#define ATTR_FLAGS ((uint64_t)0x7ff)
 #define ATTR_FILLINGS (BMA_CACHE_POISON | BMA_CACHE_ZERO_FREE)
+#define ATTR_CHECKS                                                                                \
+	(BMA_CACHE_DEBUG | BMA_CACHE_REDZONE | ATTR_FILLINGS | BMA_CACHE_TRACK |                   \
+	 BMA_CACHE_QUARANTINE | BMA_CACHE_GUARD)
 #define ATTR_REDZONE 16
 
 /* The errno that bma_cache_create() is to give, 0: none. */
@@ -28,6 +31,8 @@ static inline int attr_error(const struct bma_cache_attr *a)
 	    (a->flags & BMA_CACHE_REDZONE || a->size > BMA_CACHE_SIZE_MAX / 2))
 		return EINVAL;
 	if (a->flags & BMA_CACHE_REDZONE && a->size > BMA_CACHE_SIZE_MAX - ATTR_REDZONE)
+		return EINVAL;
+	if (a->flags & BMA_CACHE_SAMPLE && (a->flags & ATTR_CHECKS || a->ctor || a->dtor))
 		return EINVAL;
 	if ((a->high && a->high < a->batch) || (a->reserve && a->low > a->reserve))
 		return EINVAL;

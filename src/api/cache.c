@@ -7,7 +7,7 @@
 
 #define KNOWN_FLAGS                                                                                \
 	(BMA_CACHE_KERNEL_MARKS | BMA_CACHE_DTOR_RECYCLE |                                         \
-	 (BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) | BMA_CACHE_RANDOM)
+	 (BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) | BMA_CACHE_RANDOM | BMA_CACHE_SAMPLE)
 /* A place with its pages has to fit into a slab. */
 #define GUARD_MOST (BMA_CACHE_SIZE_MAX / 2)
 #define FILLINGS (BMA_CACHE_POISON | BMA_CACHE_ZERO_FREE)
@@ -42,6 +42,9 @@ static int check(const struct bma_cache_attr *a)
 	if (a->flags & BMA_CACHE_GUARD && (a->flags & BMA_CACHE_REDZONE || a->size > GUARD_MOST))
 		return refuse(
 			"BMA_CACHE_GUARD with BMA_CACHE_REDZONE, or size is too large for it");
+	if (a->flags & BMA_CACHE_SAMPLE && (a->flags & BMA__CACHE_CHECKS || a->ctor || a->dtor))
+		return refuse(
+			"BMA_CACHE_SAMPLE with ctor, dtor or a flag that has each call checked");
 	if (a->high && a->high < a->batch)
 		return refuse("high is below batch");
 	if (a->reserve && a->low > a->reserve)
@@ -52,7 +55,7 @@ static int check(const struct bma_cache_attr *a)
 }
 
 /* With what BMA_CONF asks for, as far as the cache can have it. */
-static uint64_t flags_of(const struct bma_cache_attr *a)
+static uint64_t checks_of(const struct bma_cache_attr *a)
 {
 	uint64_t more = bma__env.debug;
 
@@ -70,6 +73,17 @@ static uint64_t flags_of(const struct bma_cache_attr *a)
 	more |= BMA__CACHE_TOOLS | BMA_CACHE_QUARANTINE;
 	return (a->flags | more) &
 	       ~(uint64_t)(BMA_CACHE_REDZONE | BMA_CACHE_POISON | BMA_CACHE_GUARD);
+}
+
+/* A cache that has each call looked at, or constructed objects, has no samples; nor are large ones sampled. */
+static uint64_t flags_of(const struct bma_cache_attr *a)
+{
+	uint64_t flags = checks_of(a);
+
+	if (flags & BMA__CACHE_CHECKS || a->ctor || a->dtor || a->size > BMA__SAMPLE_SIZE_MAX ||
+	    a->align > BMA__SAMPLE_SIZE_MAX)
+		flags &= ~(uint64_t)BMA_CACHE_SAMPLE;
+	return flags;
 }
 
 /* What a C type of that size can need: its alignment divides its size. */
@@ -149,25 +163,51 @@ static void *none(struct bma__engine *e)
 	return NULL;
 }
 
-void *bma__cache_alloc_slow(struct bma_cache *cache)
+/* Are calls to be looked at, or does a gate stand open (sample.h)? Who opens or shuts one does not wait for readers. */
+static bool gated(const struct bma_cache *cache)
 {
-	struct bma__engine *e;
+	return bma__unlikely(!__atomic_load_n(&cache->head.mask, __ATOMIC_RELAXED));
+}
+
+static void *alloc_gated(struct bma__engine *e)
+{
 	void *obj;
 
-	if (bma__unlikely(!cache->head.mask)) {
-		bma__rseq_clear();
-		e = cache->engine;
-		obj = bma__fuzz_fails(BMA__FUZZ_ALLOC) ? NULL : bma__checked_alloc(e);
-		return obj ? obj : none(e);
+	bma__rseq_clear();
+	if (bma__fuzz_fails(BMA__FUZZ_ALLOC))
+		return none(e);
+	if (bma__engine_checked(e)) {
+		obj = bma__checked_alloc(e);
+	} else {
+		obj = bma__slot_alloc(e);
+		if (obj)
+			obj = bma__sample_taken(e, obj);
 	}
+	return obj ? obj : none(e);
+}
 
+static void free_gated(struct bma__engine *e, void *obj)
+{
+	bma__rseq_clear();
+	if (bma__engine_checked(e))
+		bma__checked_free(e, obj);
+	else
+		bma__slot_free(e, bma__sample_given(e, obj));
+}
+
+void *bma__cache_alloc_slow(struct bma_cache *cache)
+{
+	struct bma__engine *e = cache->engine;
+	void *obj;
+
+	if (gated(cache))
+		return alloc_gated(e);
 #if BMA__RSEQ_BUILT
 	/* Mostly one step along the tape is all there is to do. */
-	BMA__STEP_POP(cache, obj, slow);
+	BMA__STEP_POP(&e->head, obj, slow);
 	return obj;
 slow:
 #endif
-	e = cache->engine;
 	bma__rseq_clear();
 	obj = bma__fuzz_fails(BMA__FUZZ_ALLOC) ? NULL : bma__slot_alloc(e);
 	return bma__likely(obj) ? obj : none(e);
@@ -175,18 +215,19 @@ slow:
 
 void bma__cache_free_slow(struct bma_cache *cache, void *obj)
 {
-	if (bma__unlikely(!cache->head.mask)) {
-		bma__rseq_clear();
-		bma__checked_free(cache->engine, obj);
+	struct bma__engine *e = cache->engine;
+
+	if (gated(cache)) {
+		free_gated(e, obj);
 		return;
 	}
 #if BMA__RSEQ_BUILT
-	BMA__STEP_PUSH(cache, obj, slow);
+	BMA__STEP_PUSH(&e->head, obj, slow);
 	return;
 slow:
 #endif
 	bma__rseq_clear();
-	bma__slot_free(cache->engine, obj);
+	bma__slot_free(e, obj);
 }
 
 /* The system has no memory, or so it said; what others freed meanwhile will do. */
@@ -254,6 +295,14 @@ slow:
 	return NULL;
 }
 
+static void *taken_gated(struct bma__engine *e, void *obj)
+{
+	if (!bma__engine_checked(e))
+		return bma__sample_taken(e, obj);
+	bma__checked_taken(e, obj, "bma_cache_alloc_flags");
+	return obj;
+}
+
 void *bma_cache_alloc_flags(struct bma_cache *cache, unsigned int flags)
 {
 	void *obj;
@@ -262,8 +311,8 @@ void *bma_cache_alloc_flags(struct bma_cache *cache, unsigned int flags)
 		obj = alloc_step(cache);
 		if (!obj)
 			obj = alloc_sleep(cache->engine);
-		if (obj && bma__unlikely(!cache->head.mask))
-			bma__checked_taken(cache->engine, obj, "bma_cache_alloc_flags");
+		if (obj && gated(cache))
+			obj = taken_gated(cache->engine, obj);
 	} else {
 		obj = bma_cache_alloc(cache);
 	}

@@ -6,11 +6,16 @@
 
 static void free_slow(struct bma_cache *cache, void *obj, bool heedless)
 {
+	struct bma__engine *e = cache->engine;
+
 	bma__rseq_clear();
-	if (bma__unlikely(bma__engine_checked(cache->engine)))
-		bma__checked_free_rcu(cache->engine, obj, heedless);
-	else
-		bma__limbo_free(cache->engine, obj, heedless);
+	if (bma__unlikely(bma__engine_checked(e))) {
+		bma__checked_free_rcu(e, obj, heedless);
+		return;
+	}
+	if (e->flags & BMA_CACHE_SAMPLE)
+		bma__sample_given_rcu(e, obj);
+	bma__limbo_free(e, obj, heedless);
 }
 
 void bma__cache_free_rcu_slow(struct bma_cache *cache, void *obj)

@@ -30,6 +30,7 @@
 #include "reclaim.h"
 #include "refill.h"
 #include "reserve.h"
+#include "sample.h"
 #include "segv.h"
 #include "slot.h"
 #include "stack.h"

@@ -43,18 +43,35 @@ int bma__engine_init(void)
  * low twelve bits of their addresses in common. The hot calls load the one right after they have stored to
  * the other, and where these bits agree the load waits (measured: 0.25 ns of a pair of 1.95).
  */
-struct bma_cache *bma__engine_handle(struct bma__engine *e)
+static struct bma_cache *handle_of(const struct bma__engine *e)
 {
 	uintptr_t place = (uintptr_t)e->id * BMA_CACHELINE + BMA_PAGE / 2;
-	struct bma_cache *cache;
 
 	place &= ((uintptr_t)1 << BMA__SLOT_SHIFT) - 1;
-	cache = (struct bma_cache *)(planes_base + ((uintptr_t)planes << BMA__SLOT_SHIFT) + place);
-	cache->head = e->head;
-	if (bma__engine_checked(e))
-		cache->head.mask = 0; /* neither empty nor full is anything else */
+	return (struct bma_cache *)(planes_base + ((uintptr_t)planes << BMA__SLOT_SHIFT) + place);
+}
+
+/* The only one who writes it; the worker may open the gate while a handle is made. */
+static void set_mask(struct bma_cache *cache, uint64_t mask)
+{
+	__atomic_store_n(&cache->head.mask, mask, __ATOMIC_RELAXED);
+}
+
+struct bma_cache *bma__engine_handle(struct bma__engine *e)
+{
+	struct bma_cache *cache = handle_of(e);
+
+	cache->head.slots = e->head.slots;
+	cache->head.index = e->head.index;
+	bma__engine_gate(e, false);
 	cache->engine = e;
 	return cache;
+}
+
+/* A mask of 0: neither empty nor full is anything else. */
+void bma__engine_gate(struct bma__engine *e, bool open)
+{
+	set_mask(handle_of(e), open || bma__engine_checked(e) ? 0 : e->head.mask);
 }
 
 static size_t engine_bytes(void)
@@ -273,6 +290,7 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 	bma__lock_init(&e->lock, BMA__RANK_ENGINE);
 	e->planes = planes;
 	e->size = attr->size;
+	e->align = attr->align;
 	e->flags = attr->flags;
 	e->flavor = attr->flavor;
 	e->attr_limbo_max = attr->limbo_max;
@@ -299,7 +317,8 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 		snprintf(e->name, sizeof e->name, "cache-%zu", attr->size);
 	e->head.mask = bma__mag_size(e->class) - 16;
 	e->head.index = bma__cpu.mode == BMA_MODE_GUEST ? BMA__RSEQ_CPU_ID : bma__cpu.index;
-	if (!bma__quarantine_make(e)) {
+	if ((!(e->flags & BMA_CACHE_SAMPLE) || !bma__sample_prepare()) &&
+	    !bma__quarantine_make(e)) {
 		if (e->flags & BMA__CACHE_TOOLS)
 			bma__tools_pool(e, true);
 		return e;
@@ -336,6 +355,7 @@ struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int 
 		bma__meta_free(e, e->bytes);
 		return NULL;
 	}
+	bma__sample_begin(e);
 	bma__engine_set_marks(e);
 	*rc = stock(e);
 	if (!*rc)
@@ -350,6 +370,7 @@ void bma__engine_free(struct bma__engine *e)
 	leave_registry(e);
 	bma__mag_unpromise(e->class, atomic_load_explicit(&e->slot_mags, memory_order_relaxed));
 	bma__quarantine_free(e);
+	bma__sample_end(e);
 	if (e->flags & BMA__CACHE_TOOLS)
 		bma__tools_pool(e, false);
 	bma__meta_free(e, e->bytes);

@@ -38,6 +38,7 @@ struct bma__engine {
 	uint32_t capacity; /* objects per magazine; 1: nothing is kept in slots */
 	uint32_t planes;   /* slots + guest slots */
 	size_t size;	   /* bytes asked for */
+	size_t align;
 	uint64_t flags;
 	struct bma__slab_geometry geo;
 	struct bma__flavor *flavor;
@@ -103,6 +104,11 @@ struct bma__engine {
 	/* [const] the ring of the quarantine, and its places; NULL, 0: there is none */
 	_Atomic(void *) *quarantine;
 	uint32_t quarantine_places;
+	/* See sample.h: what may still go through the gate, and whether the next allocation is to be guarded. */
+	_Atomic int32_t gate_left;
+	_Atomic bool gate_wants;
+	_Atomic uint32_t
+		guarded_deferred; /* guarded objects that are to be closed after a grace period */
 	_Atomic uint64_t quarantine_turn, quarantined;
 	_Atomic uint64_t fail_empty, fail_system, fail_refill, aborts, refills, drains;
 
@@ -146,6 +152,8 @@ int bma__engine_init(void);
 struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int *rc);
 /* The handle of a private engine; it lives as long. */
 struct bma_cache *bma__engine_handle(struct bma__engine *e);
+/* Open or shut the gate in the handles of @e, see sample.h. Any context. */
+void bma__engine_gate(struct bma__engine *e, bool open);
 /* Take it out of the registry and free it; all of its objects are at home. May sleep. */
 void bma__engine_free(struct bma__engine *e);
 
