@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#define ATTR_FLAGS ((uint64_t)0x7ff)
+#define ATTR_FLAGS ((uint64_t)0xfff)
 #define ATTR_FILLINGS (BMA_CACHE_POISON | BMA_CACHE_ZERO_FREE)
 #define ATTR_CHECKS                                                                                \
 	(BMA_CACHE_DEBUG | BMA_CACHE_REDZONE | ATTR_FILLINGS | BMA_CACHE_TRACK |                   \

@@ -49,6 +49,7 @@ static uint64_t check_of(const char *word, size_t n)
 	       : is(word, n, "random")	   ? BMA_CACHE_RANDOM
 	       : is(word, n, "guard")	   ? BMA_CACHE_GUARD
 	       : is(word, n, "sample")	   ? BMA_CACHE_SAMPLE
+	       : is(word, n, "key")	   ? BMA_CACHE_KEY
 	       : is(word, n, "all")	   ? all
 					   : 0;
 }

@@ -7,7 +7,8 @@
 
 #define KNOWN_FLAGS                                                                                \
 	(BMA_CACHE_KERNEL_MARKS | BMA_CACHE_DTOR_RECYCLE |                                         \
-	 (BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) | BMA_CACHE_RANDOM | BMA_CACHE_SAMPLE)
+	 (BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) | BMA_CACHE_RANDOM | BMA_CACHE_SAMPLE |           \
+	 BMA_CACHE_KEY)
 /* A place with its pages has to fit into a slab. */
 #define GUARD_MOST (BMA_CACHE_SIZE_MAX / 2)
 #define FILLINGS (BMA_CACHE_POISON | BMA_CACHE_ZERO_FREE)
@@ -80,6 +81,8 @@ static uint64_t flags_of(const struct bma_cache_attr *a)
 {
 	uint64_t flags = checks_of(a);
 
+	if (flags & BMA__CACHE_CHECKS)
+		flags &= ~(uint64_t)BMA_CACHE_KEY; /* they find what it finds */
 	if (flags & BMA__CACHE_CHECKS || a->ctor || a->dtor || a->size > BMA__SAMPLE_SIZE_MAX ||
 	    a->align > BMA__SAMPLE_SIZE_MAX)
 		flags &= ~(uint64_t)BMA_CACHE_SAMPLE;
@@ -195,22 +198,47 @@ static void free_gated(struct bma__engine *e, void *obj)
 		bma__slot_free(e, bma__sample_given(e, obj));
 }
 
+/* Does a call of a gated cache go the ordinary way, with a light check? */
+static bool light(const struct bma__engine *e)
+{
+	return (e->flags & (BMA_CACHE_KEY | BMA_CACHE_DTOR_RECYCLE | BMA__CACHE_CHECKS)) ==
+	       BMA_CACHE_KEY;
+}
+
+static void *taken_light(struct bma__engine *e, void *obj)
+{
+	bma__key_taken(e, obj);
+	return bma__unlikely(e->flags & BMA_CACHE_SAMPLE) ? bma__sample_taken(e, obj) : obj;
+}
+
+static void *given_light(struct bma__engine *e, void *obj)
+{
+	bma__key_check(e, obj, "bma_cache_free");
+	if (bma__unlikely(e->flags & BMA_CACHE_SAMPLE))
+		obj = bma__sample_given(e, obj);
+	bma__key_write(e, obj);
+	return obj;
+}
+
 void *bma__cache_alloc_slow(struct bma_cache *cache)
 {
 	struct bma__engine *e = cache->engine;
+	bool gate = gated(cache);
 	void *obj;
 
-	if (gated(cache))
+	if (gate && !light(e))
 		return alloc_gated(e);
 #if BMA__RSEQ_BUILT
 	/* Mostly one step along the tape is all there is to do. */
 	BMA__STEP_POP(&e->head, obj, slow);
-	return obj;
+	return gate ? taken_light(e, obj) : obj;
 slow:
 #endif
 	bma__rseq_clear();
 	obj = bma__fuzz_fails(BMA__FUZZ_ALLOC) ? NULL : bma__slot_alloc(e);
-	return bma__likely(obj) ? obj : none(e);
+	if (bma__unlikely(!obj))
+		return none(e);
+	return gate ? taken_light(e, obj) : obj;
 }
 
 void bma__cache_free_slow(struct bma_cache *cache, void *obj)
@@ -218,8 +246,11 @@ void bma__cache_free_slow(struct bma_cache *cache, void *obj)
 	struct bma__engine *e = cache->engine;
 
 	if (gated(cache)) {
-		free_gated(e, obj);
-		return;
+		if (!light(e)) {
+			free_gated(e, obj);
+			return;
+		}
+		obj = given_light(e, obj);
 	}
 #if BMA__RSEQ_BUILT
 	BMA__STEP_PUSH(&e->head, obj, slow);
@@ -297,6 +328,8 @@ slow:
 
 static void *taken_gated(struct bma__engine *e, void *obj)
 {
+	if (light(e))
+		return taken_light(e, obj);
 	if (!bma__engine_checked(e))
 		return bma__sample_taken(e, obj);
 	bma__checked_taken(e, obj, "bma_cache_alloc_flags");

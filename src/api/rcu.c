@@ -13,8 +13,18 @@ static void free_slow(struct bma_cache *cache, void *obj, bool heedless)
 		bma__checked_free_rcu(e, obj, heedless);
 		return;
 	}
+	if (bma__key_has(e))
+		bma__key_check(e, obj, "bma_cache_free_rcu");
 	if (e->flags & BMA_CACHE_SAMPLE)
 		bma__sample_given_rcu(e, obj);
+#if BMA__RSEQ_BUILT
+	if (bma__key_has(e)) {
+		BMA__PUSH(&e->head, BMA__SLOT_LIMBO, obj, slow);
+		return;
+	}
+slow:
+	bma__rseq_clear();
+#endif
 	bma__limbo_free(e, obj, heedless);
 }
 

@@ -82,6 +82,7 @@ static const struct {
 	{"random", BMA_CACHE_RANDOM},
 	{"guard", BMA_CACHE_GUARD},
 	{"sample", BMA_CACHE_SAMPLE},
+	{"key", BMA_CACHE_KEY},
 	{"all", BMA_CACHE_DEBUG | BMA_CACHE_REDZONE | BMA_CACHE_POISON | BMA_CACHE_TRACK |
 			BMA_CACHE_QUARANTINE | BMA_CACHE_RANDOM},
 };

@@ -8,7 +8,7 @@
  *   rseq:off         guest slots only
  *   thp:on           ask for huge pages
  *   debug:WORD+...   what every cache is to check: check, redzone, poison, zero, track, quarantine, random,
- *                    guard, sample; all: all of these but zero, guard and sample (include/bma/cache.h, BMA_CACHE_DEBUG and on)
+ *                    guard, sample, key; all: all of these but zero, guard, sample and key (include/bma/cache.h, BMA_CACHE_DEBUG and on)
  *   tools:off        tell AddressSanitizer, MemorySanitizer, valgrind nothing, and be as fast as without
  *   gp_flush_ms:N    seal what fills with deferred frees after at most N milliseconds, 1 to 1000 (10)
  *   sample_ms:N      milliseconds from one sample to the next, 1 to 10000 (100)

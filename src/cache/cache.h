@@ -20,6 +20,7 @@
 #include "finish.h"
 #include "flavor.h"
 #include "fuzz.h"
+#include "key.h"
 #include "limbo.h"
 #include "magazine.h"
 #include "need.h"

@@ -48,6 +48,8 @@ void bma__checked_free(struct bma__engine *e, void *obj)
 		if (!(e->flags & BMA_CACHE_DTOR_RECYCLE))
 			bma__debug_close(e, obj);
 	}
+	if (bma__key_has(e))
+		bma__key_check(e, obj, "bma_cache_free");
 	if (e->flags & BMA_CACHE_DTOR_RECYCLE) {
 		bma__limbo_free(e, obj, true);
 		return;
@@ -62,5 +64,7 @@ void bma__checked_free_rcu(struct bma__engine *e, void *obj, bool heedless)
 {
 	if (e->flags & BMA__CACHE_CHECKS)
 		given(e, obj, true, "bma_cache_free_rcu");
+	if (bma__key_has(e))
+		bma__key_check(e, obj, "bma_cache_free_rcu");
 	bma__limbo_free(e, obj, heedless);
 }

@@ -51,10 +51,11 @@ static struct bma_cache *handle_of(const struct bma__engine *e)
 	return (struct bma_cache *)(planes_base + ((uintptr_t)planes << BMA__SLOT_SHIFT) + place);
 }
 
-/* The only one who writes it; the worker may open the gate while a handle is made. */
+/* The only one who writes it, and only what changes: its line is read by every call. */
 static void set_mask(struct bma_cache *cache, uint64_t mask)
 {
-	__atomic_store_n(&cache->head.mask, mask, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&cache->head.mask, __ATOMIC_RELAXED) != mask)
+		__atomic_store_n(&cache->head.mask, mask, __ATOMIC_RELAXED);
 }
 
 struct bma_cache *bma__engine_handle(struct bma__engine *e)
@@ -71,7 +72,8 @@ struct bma_cache *bma__engine_handle(struct bma__engine *e)
 /* A mask of 0: neither empty nor full is anything else. */
 void bma__engine_gate(struct bma__engine *e, bool open)
 {
-	set_mask(handle_of(e), open || bma__engine_checked(e) ? 0 : e->head.mask);
+	set_mask(handle_of(e),
+		 open || bma__engine_checked(e) || bma__key_has(e) ? 0 : e->head.mask);
 }
 
 static size_t engine_bytes(void)
@@ -310,6 +312,8 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 	e->geo.tracked = attr->flags & BMA_CACHE_TRACK;
 	if (e->geo.tracked)
 		bma__track_prepare();
+	if (bma__key_has(e))
+		bma__key_prepare(e);
 	set_sizes(e, attr);
 	if (attr->name)
 		snprintf(e->name, sizeof e->name, "%s", attr->name);

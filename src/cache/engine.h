@@ -104,6 +104,10 @@ struct bma__engine {
 	/* [const] the ring of the quarantine, and its places; NULL, 0: there is none */
 	_Atomic(void *) *quarantine;
 	uint32_t quarantine_places;
+	/* [const] See key.h: have objects a key, and where do they begin? */
+	bool keyed;
+	uint32_t key_end;
+	uint64_t key_span, key_stride;
 	/* See sample.h: what may still go through the gate, and whether the next allocation is to be guarded. */
 	_Atomic int32_t gate_left;
 	_Atomic bool gate_wants;

@@ -126,11 +126,12 @@ static void shut_soon(struct bma__engine *e)
 		atomic_store_explicit(&e->gate_left, GATE_AFTER, memory_order_relaxed);
 }
 
-/* One call more went through. */
+/* One call more went through. Who opened it while another one shut it may have left it open with no call to go. */
 static void pass(struct bma__engine *e)
 {
-	if (atomic_load_explicit(&e->gate_left, memory_order_relaxed) > 0 &&
-	    atomic_fetch_sub_explicit(&e->gate_left, 1, memory_order_relaxed) == 1)
+	if (atomic_load_explicit(&e->gate_left, memory_order_relaxed) <= 0)
+		bma__engine_gate(e, false);
+	else if (atomic_fetch_sub_explicit(&e->gate_left, 1, memory_order_relaxed) == 1)
 		shut(e);
 }
 

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sampled guard pages (BMA_CACHE_SAMPLE): from time to time one object of a cache stands between two pages that nobody may
- * touch, and nobody may touch its own when it was freed. After the kernel's KFENCE and GWP-ASan.
+ * Sampled guard pages (BMA_CACHE_SAMPLE): from time to time one object of a cache stands between two pages that
+ * nobody may touch, and nobody may touch its own when it was freed. After the kernel's KFENCE and GWP-ASan.
  *
- * Gate. The mask in the handle of a sampled cache is 0 while its gate is open: then each hot call leaves by its slow half,
- * which comes here. Everything else uses the mask in the engine's own head, which never changes. The worker opens gates,
- * a few in each interval; the next allocation gets a guarded object, and the gate is shut a few calls after that one was freed
- * through it, or after GATE_CALLS calls.
- * Invariant: the handle's mask is 0 or the engine's, and tells only which half of a call is run. Either half is right at any time, so
- * it is stored and loaded relaxed, and nobody has to wait for who still sees the other value. A sequence that tests it twice would not
- * be right with a mask that changes in between: BMA__STEP_POP and BMA__STEP_PUSH take the engine's head.
+ * Gate. The mask in the handle of a sampled cache is 0 while its gate is open: then each hot call leaves by its slow
+ * half, which comes here. Everything else uses the mask in the engine's own head, which never changes. The worker
+ * opens gates, a few in each interval; the next allocation gets a guarded object, and the gate is shut a few calls
+ * after that one was freed through it, or after GATE_CALLS calls. Invariant: the handle's mask is 0 or the engine's,
+ * and tells only which half of a call is run. Either half is right at any time, so it is stored and loaded relaxed,
+ * and nobody has to wait for who still sees the other value. A sequence that tests it twice would not be right with a
+ * mask that changes in between: BMA__STEP_POP and BMA__STEP_PUSH take the engine's head.
  *
- * Stand-in. A guarded object stands for an ordinary one of its cache, which is in the place's hand meanwhile. So it counts where it
- * is (with the user, in a magazine, in limbo, in a reserve), and the ordinary one nowhere: the equation of engine.h
- * holds with nothing more to count. Where it comes home, to a slab or through the gate, the ordinary one goes on in its stead. What
- * stands in the object is carried over both ways.
+ * Stand-in. A guarded object stands for an ordinary one of its cache, which is in the place's hand meanwhile. So it
+ * counts where it is (with the user, in a magazine, in limbo, in a reserve), and the ordinary one nowhere: the
+ * equation of engine.h holds with nothing more to count. Where it comes home, to a slab or through the gate, the
+ * ordinary one goes on in its stead. What stands in the object is carried over both ways.
  *
  * States of a place, in a word with the stamp of when it was freed last:
  *
@@ -24,11 +24,11 @@
  *	LIVE, DEFERRED -> PARKED -> DEFERRED		a free that found no magazine (park.h)
  *	LIVE, DEFERRED -> BUSY -> FREE			after a grace period
  *
- * Each arrow is one compare-and-exchange, or a release store by who made it BUSY; who fails is the second one who frees. LIVE is also
- * what was freed past the gate, and may be handed out again with its guards. Ordering: acquire on the way in, release on the way
- * out; fields of a place are written while it is BUSY only. ABA: a place that was freed has another stamp. Places are
- * taken in the order in which they were freed, so a freed object stays closed for as long as can be. Lock-free: a
- * place that somebody is stopped on is passed over.
+ * Each arrow is one compare-and-exchange, or a release store by who made it BUSY; who fails is the second one who
+ * frees. LIVE is also what was freed past the gate, and may be handed out again with its guards. Ordering: acquire on
+ * the way in, release on the way out; fields of a place are written while it is BUSY only. ABA: a place that was
+ * freed has another stamp. Places are taken in the order in which they were freed, so a freed object stays closed for
+ * as long as can be. Lock-free: a place that somebody is stopped on is passed over.
  */
 #ifndef BMA_CACHE_SAMPLE_H
 #define BMA_CACHE_SAMPLE_H
@@ -62,7 +62,10 @@ void bma__sample_open(struct bma__engine *e);
 /* Open some gates, if it is time to. Returns nanoseconds until it is again. May sleep. */
 uint64_t bma__sample_tick(void);
 
-/* Through the gate: the user is to get @obj of @e. Returns what he gets: a guarded one that stands for it, or itself. Any context. */
+/*
+ * Through the gate: the user is to get @obj of @e. Returns what he gets: a guarded one that stands for it, or itself.
+ * Any context.
+ */
 void *bma__sample_taken(struct bma__engine *e, void *obj);
 /* Through the gate: the user gives @obj back. Returns what is to be freed in its stead, mostly itself. Any context. */
 void *bma__sample_given(struct bma__engine *e, void *obj);

@@ -107,6 +107,17 @@ Test(sample, a_gate_is_shut_after_many_calls)
 	cr_assert_eq(bma_cache_destroy(c), 0);
 }
 
+/* As it is left by two who open and shut it at the same time. */
+Test(sample, an_open_gate_with_no_call_to_go_is_shut)
+{
+	struct bma_cache *c = cache_of(64, 0);
+
+	bma__engine_gate(c->engine, true);
+	cr_assert_eq(c->head.mask, 0);
+	bma_cache_free(c, bma_cache_alloc_flags(c, BMA_SLEEP));
+	cr_assert_eq(c->head.mask, c->engine->head.mask);
+}
+
 Test(sample, what_stands_in_an_object_goes_along)
 {
 	struct bma_cache *c = cache_of(200, 0);
