@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -150,6 +151,40 @@ Test(sample, places_are_taken_in_the_order_of_their_frees)
 		     j < i; j++)
 			cr_assert_neq(seen[i], seen[j]);
 	}
+}
+
+static _Atomic int holders[2 * BMA__SAMPLE_PLACES + 1], twice;
+
+static void *take_and_give(void *arg)
+{
+	struct bma_cache *c = arg;
+
+	for (int i = 0; i < 10000; i++) {
+		char *p = sample(c);
+		size_t page = ((uintptr_t)p - bma__sample_base) / 4096;
+
+		twice += holders[page]++ != 0;
+		holders[page]--;
+		bma_cache_free(c, p);
+	}
+	return NULL;
+}
+
+Test(sample, a_place_has_one_object_at_a_time, .timeout = 60)
+{
+	enum { THREADS = 8 };
+	pthread_t threads[THREADS];
+	struct bma_cache *c[THREADS];
+
+	for (int i = 0; i < THREADS; i++) {
+		c[i] = cache_of(64, 0);
+		cr_assert_eq(pthread_create(&threads[i], NULL, take_and_give, c[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	cr_assert_eq(twice, 0);
+	for (int i = 0; i < THREADS; i++)
+		cr_assert_eq(bma_cache_destroy(c[i]), 0);
 }
 
 Test(sample, without_a_place_objects_are_ordinary)
