@@ -48,6 +48,8 @@ static uint64_t check_of(const char *word, size_t n)
 	       : is(word, n, "quarantine") ? BMA_CACHE_QUARANTINE
 	       : is(word, n, "random")	   ? BMA_CACHE_RANDOM
 	       : is(word, n, "guard")	   ? BMA_CACHE_GUARD
+	       : is(word, n, "sample")	   ? BMA_CACHE_SAMPLE
+	       : is(word, n, "key")	   ? BMA_CACHE_KEY
 	       : is(word, n, "all")	   ? all
 					   : 0;
 }
@@ -72,8 +74,8 @@ static uint64_t checks_of(const char *words, size_t n)
 	return flags;
 }
 
-/* 1 to 1000, or 0. Leading zeros are no harm. */
-static uint64_t ms_of(const char *digits, size_t n)
+/* 1 to @most, or 0. Leading zeros are no harm. */
+static uint64_t ms_of(const char *digits, size_t n, uint64_t most)
 {
 	uint64_t ms = 0;
 
@@ -81,7 +83,7 @@ static uint64_t ms_of(const char *digits, size_t n)
 		if (digits[i] < '0' || digits[i] > '9')
 			return 0;
 		ms = ms * 10 + (uint64_t)(digits[i] - '0');
-		if (ms > 1000)
+		if (ms > most)
 			return 0;
 	}
 	return ms;
@@ -115,8 +117,10 @@ static bool expect(struct bma__env *env, const char *word, size_t n)
 		env->tools = false;
 	else if (has_key(word, n, "debug:") && (value = checks_of(word + 6, n - 6)))
 		env->debug |= value;
-	else if (has_key(word, n, "gp_flush_ms:") && (value = ms_of(word + 12, n - 12)))
+	else if (has_key(word, n, "gp_flush_ms:") && (value = ms_of(word + 12, n - 12, 1000)))
 		env->flush_ns = value * NS_PER_MS;
+	else if (has_key(word, n, "sample_ms:") && (value = ms_of(word + 10, n - 10, 10000)))
+		env->sample_ns = value * NS_PER_MS;
 	else
 		return false;
 	return true;
@@ -124,8 +128,11 @@ static bool expect(struct bma__env *env, const char *word, size_t n)
 
 BMA_FUZZ(conf)
 {
-	struct bma__env want = {
-		.worker = true, .rseq = true, .tools = true, .flush_ns = 10 * NS_PER_MS};
+	struct bma__env want = {.worker = true,
+				.rseq = true,
+				.tools = true,
+				.flush_ns = 10 * NS_PER_MS,
+				.sample_ns = 100 * NS_PER_MS};
 	size_t n = fuzz_left(in) < TEXT_MAX - 1 ? fuzz_left(in) : TEXT_MAX - 1;
 	unsigned int unknown = 0;
 	char *text = malloc(n + 1);

@@ -69,6 +69,27 @@ struct rcu_flavor_struct;
  * least, and two of the process's mappings (vm.max_map_count).
  */
 #define BMA_CACHE_GUARD ((uint64_t)1 << 9)
+/**
+ * BMA_CACHE_SAMPLE - One object now and then stands between two pages that nobody may touch, as with %BMA_CACHE_GUARD,
+ * and its own page may not be touched after it was freed (deferred: after the grace period). For use in production: at
+ * most four caches in turn get such an object each 100 ms (BMA_CONF=sample_ms:N), which costs some system calls then;
+ * other calls cost what they did. A touch is a SIGSEGV, and is told with the object and the stacks of its allocation
+ * and free where the program does not handle that signal; a write between object and guard aborts when the object is
+ * freed. Of 256 places in the process each is in use until its object was freed and came home. Objects of more than
+ * 4096 bytes, or aligned to more, are not sampled; not with @ctor, @dtor or a flag that has each call checked. Who
+ * reads an object after a plain free, relying on its type, is told so. Costs in the calls of these objects: mprotect(2)
+ * and backtrace(3), in handlers too.
+ */
+#define BMA_CACHE_SAMPLE ((uint64_t)1 << 10)
+/**
+ * BMA_CACHE_KEY - A light check of each free, for use in production: the address has to be that of an object of this
+ * cache, and the object must not have been freed plainly a moment ago, or the call aborts. A plain free writes to the
+ * second eight bytes of the object, and an allocation clears these (not in objects of less than 16 bytes, or with @ctor
+ * or @dtor: then only addresses are looked at), so who reads an object after a plain free, relying on its type, reads
+ * other bytes there. Unlike %BMA_CACHE_DEBUG it does not find a second free after a deferred one, nor one of an object
+ * that was handed out again or written to. With a flag that has each call checked it does nothing more.
+ */
+#define BMA_CACHE_KEY ((uint64_t)1 << 11)
 /** BMA_CACHE_RANDOM - Fresh objects are handed out in random order; costs nothing in alloc and free. */
 #define BMA_CACHE_RANDOM ((uint64_t)1 << 8)
 

@@ -45,7 +45,7 @@ struct bma_heap;
  * @name: shown in messages and statistics; copied, cut after 31 bytes; NULL: "heap".
  * @flags: BMA_HEAP_*.
  * @cache_flags: for the classes: %BMA_CACHE_DEBUG, %BMA_CACHE_REDZONE, %BMA_CACHE_POISON, %BMA_CACHE_ZERO_FREE, %BMA_CACHE_TRACK,
- *               %BMA_CACHE_QUARANTINE, %BMA_CACHE_GUARD (classes up to 4096 bytes), %BMA_CACHE_RANDOM.
+ *               %BMA_CACHE_QUARANTINE, %BMA_CACHE_GUARD (classes up to 4096 bytes), %BMA_CACHE_RANDOM, %BMA_CACHE_KEY.
  * @rcu: flavour of RCU, as for a cache.
  */
 struct bma_heap_attr {

@@ -24,7 +24,7 @@ int bma__wait_period(void);
  * The flags of a cache with what BMA_CONF and tools ask for, as far as objects of @size bytes can have it; @built: they have a
  * constructor or a destructor.
  */
-uint64_t bma__cache_flags(uint64_t flags, size_t size, bool built);
+uint64_t bma__cache_flags(uint64_t flags, size_t size, size_t align, bool built);
 
 /* Register the fork handlers, once. Returns 0 or -ENOMEM. */
 int bma__fork_init(void);

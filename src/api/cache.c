@@ -8,7 +8,7 @@
 #define KNOWN_FLAGS                                                                                \
 	(BMA_CACHE_KERNEL_MARKS | BMA_CACHE_DTOR_RECYCLE | BMA_CACHE_MERGE | BMA_CACHE_COUNT |     \
 	 BMA_CACHE_DESTROY_ASYNC | BMA_CACHE_PERCPU | (BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) |    \
-	 BMA_CACHE_RANDOM)
+	 BMA_CACHE_RANDOM | BMA_CACHE_SAMPLE | BMA_CACHE_KEY)
 /* A place with its pages has to fit into a slab. */
 #define GUARD_MOST (BMA_CACHE_SIZE_MAX / 2)
 /* These say what is done with a handle, not what its engine is like. */
@@ -45,9 +45,14 @@ static int check(const struct bma_cache_attr *a)
 	if (a->flags & BMA_CACHE_GUARD && (a->flags & BMA_CACHE_REDZONE || a->size > GUARD_MOST))
 		return refuse(
 			"BMA_CACHE_GUARD with BMA_CACHE_REDZONE, or size is too large for it");
+	if (a->flags & BMA_CACHE_SAMPLE && (a->flags & BMA__CACHE_CHECKS || a->ctor || a->dtor ||
+					    a->flags & (BMA_CACHE_MERGE | BMA_CACHE_PERCPU)))
+		return refuse(
+			"BMA_CACHE_SAMPLE with ctor, dtor, BMA_CACHE_MERGE, BMA_CACHE_PERCPU or a "
+			"flag that has each call checked");
 	if (a->flags & BMA_CACHE_PERCPU &&
 	    (a->size > BMA_PERCPU_SIZE_MAX || a->align > BMA_PAGE || a->ctor || a->dtor ||
-	     a->flags & BMA__CACHE_CHECKS & ~(uint64_t)BMA__PERCPU_CHECKS))
+	     a->flags & (BMA__CACHE_CHECKS | BMA_CACHE_KEY) & ~(uint64_t)BMA__PERCPU_CHECKS))
 		return refuse("BMA_CACHE_PERCPU with ctor, dtor, a debug flag it cannot have, or "
 			      "size or align is too large for it");
 	if (a->high && a->high < a->batch)
@@ -59,7 +64,8 @@ static int check(const struct bma_cache_attr *a)
 	return 0;
 }
 
-uint64_t bma__cache_flags(uint64_t flags, size_t size, bool built)
+/* With what BMA_CONF asks for, as far as the cache can have it. */
+static uint64_t checks_of(uint64_t flags, size_t size, bool built)
 {
 	uint64_t more = bma__env.debug;
 
@@ -78,6 +84,18 @@ uint64_t bma__cache_flags(uint64_t flags, size_t size, bool built)
 	/* It finds on its own what these find, and must not see them look. A freed object is to stay free for a while. */
 	more |= BMA__CACHE_TOOLS | BMA_CACHE_QUARANTINE;
 	return (flags | more) & ~(uint64_t)(BMA_CACHE_REDZONE | BMA_CACHE_POISON | BMA_CACHE_GUARD);
+}
+
+uint64_t bma__cache_flags(uint64_t flags, size_t size, size_t align, bool built)
+{
+	flags = checks_of(flags, size, built);
+	if (flags & BMA__CACHE_CHECKS)
+		flags &= ~(uint64_t)BMA_CACHE_KEY; /* they find what it finds */
+	/* Samples are for objects whose calls are otherwise not looked at, that nobody constructed and that one cache alone has. */
+	if (flags & (BMA__CACHE_CHECKS | BMA_CACHE_MERGE | BMA_CACHE_PERCPU) || built ||
+	    size > BMA__SAMPLE_SIZE_MAX || align > BMA__SAMPLE_SIZE_MAX)
+		flags &= ~(uint64_t)BMA_CACHE_SAMPLE;
+	return flags;
 }
 
 /* What a C type of that size can need: its alignment divides its size. */
@@ -132,7 +150,8 @@ struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 		.align = attr->align < 8 ? natural_align(attr->size) : attr->align,
 		.reserve = attr->reserve,
 		.limbo_max = attr->limbo_max,
-		.flags = bma__cache_flags(attr->flags, attr->size, attr->ctor || attr->dtor),
+		.flags = bma__cache_flags(attr->flags, attr->size, attr->align,
+					  attr->ctor || attr->dtor),
 		.flavor = flavor,
 		.ctor = attr->ctor,
 		.dtor = attr->dtor,
@@ -195,14 +214,44 @@ static void *none(struct bma__engine *e)
 	return NULL;
 }
 
+/* Are calls to be looked at, by the engine or the handle, or does a gate stand open (sample.h)? Who opens or shuts one does not wait for readers. */
+static bool gated(const struct bma_cache *cache)
+{
+	return bma__unlikely(!__atomic_load_n(&cache->head.mask, __ATOMIC_RELAXED));
+}
+
+/* The user is to get @obj. Returns what he gets. */
+static void *taken(struct bma_cache *cache, void *obj, const char *call)
+{
+	struct bma__engine *e = cache->engine;
+
+	bma__merge_count(cache, 1);
+	if (bma__engine_checked(e)) {
+		bma__checked_taken(e, obj, call);
+		return obj;
+	}
+	bma__key_taken(e, obj);
+	return e->flags & BMA_CACHE_SAMPLE ? bma__sample_taken(e, obj) : obj;
+}
+
+/* The user has given @obj back, of an engine that does not check each call. Returns what is freed. */
+static void *given(struct bma__engine *e, void *obj)
+{
+	if (bma__key_has(e))
+		bma__key_check(e, obj, "bma_cache_free");
+	if (e->flags & BMA_CACHE_SAMPLE)
+		obj = bma__sample_given(e, obj);
+	bma__key_write(e, obj);
+	return obj;
+}
+
 /* Mostly one step along the tape is all there is to do. */
-static void *alloc_step(struct bma__engine *e)
+static inline void *alloc_step(struct bma__engine *e)
 {
 #if BMA__RSEQ_BUILT
 	void *obj;
 
 	BMA__STEP_POP(&e->head, obj, slow);
-	bma__rseq_clear();
 	return obj;
 slow:
 	bma__rseq_clear();
@@ -212,84 +261,62 @@ slow:
 	return NULL;
 }
 
-/* By a handle that looks at each call: for its engine, which has to see it, or for itself. */
-static void *alloc_watched(struct bma_cache *cache)
+static void *alloc_any(struct bma__engine *e)
+{
+	void *obj = alloc_step(e);
+
+	return obj ? obj : bma__slot_alloc(e);
+}
+
+static void *alloc_gated(struct bma_cache *cache)
 {
 	struct bma__engine *e = cache->engine;
 	void *obj = NULL;
 
+	bma__rseq_clear();
 	if (bma__unlikely(!e)) {
 		bma__heap_refuse(cache->heap);
 		return NULL;
 	}
-	if (!bma__fuzz_fails(BMA__FUZZ_ALLOC)) {
-		if (bma__engine_checked(e)) {
-			obj = bma__checked_alloc(e);
-		} else {
-			obj = alloc_step(e);
-			obj = obj ? obj : bma__slot_alloc(e);
-		}
-	}
-	if (obj)
-		bma__merge_count(cache, 1);
-	return obj ? obj : none(e);
+	if (!bma__fuzz_fails(BMA__FUZZ_ALLOC))
+		obj = alloc_any(e);
+	return obj ? taken(cache, obj, "bma_cache_alloc") : none(e);
 }
-
-static void free_watched(struct bma_cache *cache, void *obj)
-{
-	struct bma__engine *e = cache->engine;
-
-	bma__merge_count(cache, -1);
-	if (bma__engine_checked(e)) {
-		bma__checked_free(e, obj);
-		return;
-	}
-#if BMA__RSEQ_BUILT
-	BMA__STEP_PUSH(&e->head, obj, slow);
-	bma__rseq_clear();
-	return;
-slow:
-	bma__rseq_clear();
-#endif
-	bma__slot_free(e, obj);
-}
-
 void *bma__cache_alloc_slow(struct bma_cache *cache)
 {
 	struct bma__engine *e;
 	void *obj;
 
-	if (bma__unlikely(!cache->head.mask)) {
-		bma__rseq_clear();
-		return alloc_watched(cache);
-	}
-
-#if BMA__RSEQ_BUILT
-	/* Mostly one step along the tape is all there is to do. */
-	BMA__STEP_POP(cache, obj, slow);
-	return obj;
-slow:
-#endif
+	if (gated(cache))
+		return alloc_gated(cache);
 	e = cache->engine;
-	bma__rseq_clear();
+	obj = alloc_step(e);
+	if (bma__likely(obj))
+		return obj;
 	obj = bma__fuzz_fails(BMA__FUZZ_ALLOC) ? NULL : bma__slot_alloc(e);
 	return bma__likely(obj) ? obj : none(e);
 }
 
 void bma__cache_free_slow(struct bma_cache *cache, void *obj)
 {
-	if (bma__unlikely(!cache->head.mask)) {
-		bma__rseq_clear();
-		free_watched(cache, obj);
-		return;
+	struct bma__engine *e = cache->engine;
+
+	if (gated(cache)) {
+		bma__merge_count(cache, -1);
+		if (bma__engine_checked(e)) {
+			bma__rseq_clear();
+			bma__checked_free(e, obj);
+			return;
+		}
+		obj = given(e, obj);
 	}
 #if BMA__RSEQ_BUILT
-	BMA__STEP_PUSH(cache, obj, slow);
+	BMA__STEP_PUSH(&e->head, obj, slow);
 	return;
 slow:
 #endif
 	bma__rseq_clear();
-	bma__slot_free(cache->engine, obj);
+	bma__slot_free(e, obj);
 }
 
 static void *alloc_sleep(struct bma__engine *e)
@@ -338,12 +365,6 @@ slow:
 	bma__cache_free_slow(cache, obj);
 }
 
-static void taken(struct bma_cache *cache, void *obj, const char *call)
-{
-	bma__checked_taken(cache->engine, obj, call);
-	bma__merge_count(cache, 1);
-}
-
 void *bma_cache_alloc_flags(struct bma_cache *cache, unsigned int flags)
 {
 	void *obj;
@@ -352,8 +373,8 @@ void *bma_cache_alloc_flags(struct bma_cache *cache, unsigned int flags)
 		obj = alloc_step(cache->engine);
 		if (!obj)
 			obj = alloc_sleep(cache->engine);
-		if (obj && bma__unlikely(!cache->head.mask))
-			taken(cache, obj, "bma_cache_alloc_flags");
+		if (obj && gated(cache))
+			obj = taken(cache, obj, "bma_cache_alloc_flags");
 	} else {
 		obj = bma_cache_alloc(cache);
 	}

@@ -9,7 +9,8 @@
 	(BMA_HEAP_PRIVATE | BMA_HEAP_COUNT | BMA_HEAP_DESTROY_ALL | BMA_HEAP_KERNEL_CLASSES |      \
 	 BMA_HEAP_PERCPU)
 #define OWN (BMA_HEAP_PRIVATE | BMA_HEAP_DESTROY_ALL)
-#define KNOWN_CACHE_FLAGS ((BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) | BMA_CACHE_RANDOM)
+#define KNOWN_CACHE_FLAGS                                                                          \
+	((BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) | BMA_CACHE_RANDOM | BMA_CACHE_KEY)
 
 static _Atomic(struct bma_heap *) global;
 
@@ -60,7 +61,7 @@ struct bma_heap *bma_heap_create(const struct bma_heap_attr *attr)
 	ha.cache_flags = a->cache_flags;
 	if (a->flags & BMA_HEAP_PERCPU)
 		ha.cache_flags |= BMA_CACHE_PERCPU;
-	ha.cache_flags = bma__cache_flags(ha.cache_flags, BMA_HEAP_CLASS_MAX, false);
+	ha.cache_flags = bma__cache_flags(ha.cache_flags, BMA_HEAP_CLASS_MAX, 0, false);
 	bma__init_threads();
 	heap = bma__heap_create(&ha, &rc);
 out:

@@ -6,12 +6,27 @@
 
 static void free_slow(struct bma_cache *cache, void *obj, bool heedless)
 {
+	struct bma__engine *e = cache->engine;
+
 	bma__rseq_clear();
 	bma__merge_count(cache, -1);
-	if (bma__unlikely(bma__engine_checked(cache->engine)))
-		bma__checked_free_rcu(cache->engine, obj, heedless);
-	else
-		bma__limbo_free(cache->engine, obj, heedless);
+	if (bma__unlikely(bma__engine_checked(e))) {
+		bma__checked_free_rcu(e, obj, heedless);
+		return;
+	}
+	if (bma__key_has(e))
+		bma__key_check(e, obj, "bma_cache_free_rcu");
+	if (e->flags & BMA_CACHE_SAMPLE)
+		bma__sample_given_rcu(e, obj);
+#if BMA__RSEQ_BUILT
+	if (bma__key_has(e) || cache->live) {
+		BMA__PUSH(&e->head, BMA__SLOT_LIMBO, obj, slow);
+		return;
+	}
+slow:
+	bma__rseq_clear();
+#endif
+	bma__limbo_free(e, obj, heedless);
 }
 
 void bma__cache_free_rcu_slow(struct bma_cache *cache, void *obj)

@@ -8,11 +8,14 @@
 
 #define FLUSH_MS 10u
 #define FLUSH_MS_MAX 1000u
+#define SAMPLE_MS 100u
+#define SAMPLE_MS_MAX 10000u
 #define NS_PER_MS 1000000u
 #define DEFAULTS                                                                                   \
 	{                                                                                          \
 		.worker = true, .rseq = true, .tools = true,                                       \
-		.flush_ns = (uint64_t)FLUSH_MS * NS_PER_MS                                         \
+		.flush_ns = (uint64_t)FLUSH_MS * NS_PER_MS,                                        \
+		.sample_ns = (uint64_t)SAMPLE_MS * NS_PER_MS                                       \
 	}
 
 struct bma__env bma__env = DEFAULTS;
@@ -78,6 +81,8 @@ static const struct {
 	{"quarantine", BMA_CACHE_QUARANTINE},
 	{"random", BMA_CACHE_RANDOM},
 	{"guard", BMA_CACHE_GUARD},
+	{"sample", BMA_CACHE_SAMPLE},
+	{"key", BMA_CACHE_KEY},
 	{"all", BMA_CACHE_DEBUG | BMA_CACHE_REDZONE | BMA_CACHE_POISON | BMA_CACHE_TRACK |
 			BMA_CACHE_QUARANTINE | BMA_CACHE_RANDOM},
 };
@@ -127,6 +132,7 @@ static uint64_t number(const char *text, size_t len, const char *key, uint64_t m
 static bool apply(struct bma__env *env, const char *text, size_t len)
 {
 	uint64_t ms = number(text, len, "gp_flush_ms:", FLUSH_MS_MAX);
+	uint64_t sample = number(text, len, "sample_ms:", SAMPLE_MS_MAX);
 	uint64_t flags = debug(text, len);
 
 	if (flags) {
@@ -135,6 +141,10 @@ static bool apply(struct bma__env *env, const char *text, size_t len)
 	}
 	if (ms) {
 		env->flush_ns = ms * NS_PER_MS;
+		return true;
+	}
+	if (sample) {
+		env->sample_ns = sample * NS_PER_MS;
 		return true;
 	}
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {

@@ -8,9 +8,10 @@
  *   rseq:off         guest slots only
  *   thp:on           ask for huge pages
  *   debug:WORD+...   what every cache is to check: check, redzone, poison, zero, track, quarantine, random,
- *                    guard; all: all of these but zero and guard (include/bma/cache.h, BMA_CACHE_DEBUG and on)
+ *                    guard, sample, key; all: all of these but zero, guard, sample and key (include/bma/cache.h, BMA_CACHE_DEBUG and on)
  *   tools:off        tell AddressSanitizer, MemorySanitizer, valgrind nothing, and be as fast as without
  *   gp_flush_ms:N    seal what fills with deferred frees after at most N milliseconds, 1 to 1000 (10)
+ *   sample_ms:N      milliseconds from one sample to the next, 1 to 10000 (100)
  */
 #ifndef BMA_BASE_ENV_H
 #define BMA_BASE_ENV_H
@@ -28,6 +29,7 @@ struct bma__env {
 	enum bma__env_index index;
 	uint64_t debug; /* BMA_CACHE_* */
 	uint64_t flush_ns;
+	uint64_t sample_ns;
 };
 
 extern struct bma__env bma__env;

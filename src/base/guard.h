@@ -9,10 +9,14 @@
 #ifndef BMA_BASE_GUARD_H
 #define BMA_BASE_GUARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The pages that [p, p + n) touches. Any context; leaves errno alone. */
 void bma__guard_open(void *p, size_t n);
 void bma__guard_close(void *p, size_t n);
+
+/* The same for who can do without: false if the system refuses. */
+bool bma__guard_try_open(void *p, size_t n);
 
 #endif /* BMA_BASE_GUARD_H */

@@ -17,15 +17,6 @@ void bma__checked_taken(struct bma__engine *e, void *obj, const char *call)
 		bma__percpu_clear(e, obj);
 }
 
-void *bma__checked_alloc(struct bma__engine *e)
-{
-	void *obj = bma__slot_alloc(e);
-
-	if (obj)
-		bma__checked_taken(e, obj, "bma_cache_alloc");
-	return obj;
-}
-
 /* The user has it no more. Returns its slab. */
 static struct bma__slab *given(struct bma__engine *e, void *obj, bool rcu, const char *call)
 {
@@ -50,6 +41,8 @@ void bma__checked_free(struct bma__engine *e, void *obj)
 		if (!(e->flags & BMA_CACHE_DTOR_RECYCLE))
 			bma__debug_close(e, obj);
 	}
+	if (bma__key_has(e))
+		bma__key_check(e, obj, "bma_cache_free");
 	if (e->flags & BMA_CACHE_DTOR_RECYCLE) {
 		bma__limbo_free(e, obj, true);
 		return;
@@ -64,5 +57,7 @@ void bma__checked_free_rcu(struct bma__engine *e, void *obj, bool heedless)
 {
 	if (e->flags & BMA__CACHE_CHECKS)
 		given(e, obj, true, "bma_cache_free_rcu");
+	if (bma__key_has(e))
+		bma__key_check(e, obj, "bma_cache_free_rcu");
 	bma__limbo_free(e, obj, heedless);
 }

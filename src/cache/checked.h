@@ -14,7 +14,6 @@
 #include "engine.h"
 
 /* The calls. Any context. */
-void *bma__checked_alloc(struct bma__engine *e);
 void bma__checked_free(struct bma__engine *e, void *obj);
 void bma__checked_free_rcu(struct bma__engine *e, void *obj,
 			   bool heedless); /* as bma__limbo_free() */

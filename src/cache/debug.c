@@ -15,21 +15,22 @@ static unsigned char filling(const struct bma__engine *e)
 	return e->flags & BMA_CACHE_ZERO_FREE ? 0 : POISON;
 }
 
-/* The first of @n bytes that is not @value, or NULL. */
-static const unsigned char *first_other(const void *at, size_t n, unsigned char value)
+const unsigned char *bma__debug_other(const void *from, const void *end, unsigned char value)
 {
-	const unsigned char *p = at;
-
-	for (size_t i = 0; i < n; i++) {
-		if (p[i] != value)
-			return &p[i];
+	for (const unsigned char *p = from; p < (const unsigned char *)end; p++) {
+		if (*p != value)
+			return p;
 	}
 	return NULL;
 }
 
-/* @from and @end: the object with its redzone; no byte outside is read. */
-static void show_bytes(const unsigned char *wrong, const unsigned char *from,
-		       const unsigned char *end)
+static const unsigned char *first_other(const void *at, size_t n, unsigned char value)
+{
+	return bma__debug_other(at, (const char *)at + n, value);
+}
+
+void bma__debug_show_bytes(const unsigned char *wrong, const unsigned char *from,
+			   const unsigned char *end)
 {
 	char line[(2 * AROUND + 1) * 4 + 1];
 	size_t used = 0;
@@ -57,7 +58,10 @@ broken(struct bma__engine *e, const void *obj, const unsigned char *wrong, const
 {
 	bma__log_line("%s: cache \"%s\": object %p of %zu bytes: %s, first at byte %td", call,
 		      e->name, obj, e->size, what, wrong - (const unsigned char *)obj);
-	show_bytes(wrong, obj, (const unsigned char *)obj + e->geo.stride);
+	/* Without a redzone what is behind is another's, or a guard page. */
+	bma__debug_show_bytes(wrong, obj,
+			      (const unsigned char *)obj +
+				      (e->flags & BMA_CACHE_REDZONE ? e->geo.stride : e->size));
 	bma__track_show(e, obj);
 	abort();
 }

@@ -19,6 +19,11 @@
 /* Bytes that BMA_CACHE_REDZONE adds to an object at least. */
 #define BMA__REDZONE 16u
 
+/* The first byte of [from, end) that is not @value, or NULL. */
+const unsigned char *bma__debug_other(const void *from, const void *end, unsigned char value);
+/* Print @wrong and the bytes around it, none outside [from, end). */
+void bma__debug_show_bytes(const unsigned char *wrong, const unsigned char *from,
+			   const unsigned char *end);
 /* The user gets @obj: look at the filling, set the redzone. Any context. */
 void bma__debug_taken(struct bma__engine *e, struct bma__slab *slab, void *obj, const char *call);
 /* The user gives @obj back by @call: look at the redzone. Any context. */

@@ -146,6 +146,8 @@ static void let_go(struct bma__engine *e, struct bma__depot_batch *batch, uintpt
 {
 	if (e->flags & BMA__CACHE_CHECKS)
 		bma__debug_let_go(e, word);
+	if (e->flags & BMA_CACHE_SAMPLE)
+		bma__sample_let_go(e, word);
 	if (e->flags & BMA_CACHE_DTOR_RECYCLE)
 		bma__stack_push(&e->finish, e->class, word);
 	else

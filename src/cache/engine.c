@@ -62,7 +62,7 @@ struct bma__head bma__engine_head(const struct bma__engine *e)
 {
 	struct bma__head head = e->head;
 
-	if (bma__engine_checked(e))
+	if (bma__engine_checked(e) || bma__key_has(e))
 		head.mask = 0; /* neither empty nor full is anything else */
 	return head;
 }
@@ -70,6 +70,13 @@ struct bma__head bma__engine_head(const struct bma__engine *e)
 struct bma_cache *bma__engine_handle(struct bma__engine *e)
 {
 	return bma__engine_handle_at(e->id);
+}
+
+/* The only one who writes it, and only what changes: its line is read by every call. */
+static void set_mask(struct bma_cache *cache, uint64_t mask)
+{
+	if (__atomic_load_n(&cache->head.mask, __ATOMIC_RELAXED) != mask)
+		__atomic_store_n(&cache->head.mask, mask, __ATOMIC_RELAXED);
 }
 
 /* Before an object of @e is handed out. */
@@ -84,6 +91,12 @@ static void set_handle(struct bma__engine *e, const struct bma__engine_attr *att
 	cache->live = NULL;
 	cache->merged = false;
 	atomic_init(&cache->interior, false);
+}
+
+/* A mask of 0: neither empty nor full is anything else. */
+void bma__engine_gate(struct bma__engine *e, bool open)
+{
+	set_mask(bma__engine_handle(e), open ? 0 : bma__engine_head(e).mask);
 }
 
 static size_t engine_bytes(void)
@@ -324,6 +337,8 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 	e->geo.tracked = attr->flags & BMA_CACHE_TRACK;
 	if (e->geo.tracked)
 		bma__track_prepare();
+	if (bma__key_has(e))
+		bma__key_prepare(e);
 	set_sizes(e, attr);
 	if (attr->name)
 		snprintf(e->name, sizeof e->name, "%s", attr->name);
@@ -331,7 +346,8 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 		snprintf(e->name, sizeof e->name, "cache-%zu", attr->size);
 	e->head.mask = bma__mag_size(e->class) - 16;
 	e->head.index = bma__cpu.mode == BMA_MODE_GUEST ? BMA__RSEQ_CPU_ID : bma__cpu.index;
-	if (!bma__quarantine_make(e)) {
+	if ((!(e->flags & BMA_CACHE_SAMPLE) || !bma__sample_prepare()) &&
+	    !bma__quarantine_make(e)) {
 		if (e->flags & BMA__CACHE_TOOLS)
 			bma__tools_pool(e, true);
 		return e;
@@ -369,6 +385,7 @@ struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int 
 		return NULL;
 	}
 	set_handle(e, attr);
+	bma__sample_begin(e);
 	bma__engine_set_marks(e);
 	*rc = stock(e);
 	if (!*rc)
@@ -383,6 +400,7 @@ void bma__engine_free(struct bma__engine *e)
 	leave_registry(e);
 	bma__mag_unpromise(e->class, atomic_load_explicit(&e->slot_mags, memory_order_relaxed));
 	bma__quarantine_free(e);
+	bma__sample_end(e);
 	if (e->flags & BMA__CACHE_TOOLS)
 		bma__tools_pool(e, false);
 	bma__meta_free(e, e->bytes);

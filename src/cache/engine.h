@@ -107,6 +107,15 @@ struct bma__engine {
 	/* [const] the ring of the quarantine, and its places; NULL, 0: there is none */
 	_Atomic(void *) *quarantine;
 	uint32_t quarantine_places;
+	/* [const] See key.h: have objects a key, and where do they begin? */
+	bool keyed;
+	uint32_t key_end;
+	uint64_t key_span, key_stride;
+	/* See sample.h: what may still go through the gate, and whether the next allocation is to be guarded. */
+	_Atomic int32_t gate_left;
+	_Atomic bool gate_wants;
+	_Atomic uint32_t
+		guarded_deferred; /* guarded objects that are to be closed after a grace period */
 	_Atomic uint64_t quarantine_turn, quarantined;
 	_Atomic uint64_t fail_empty, fail_system, fail_refill, aborts, refills, drains;
 
@@ -177,8 +186,10 @@ int bma__engine_init(void);
 struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int *rc);
 /* The handle that stands at the place of an engine; it lives as long. */
 struct bma_cache *bma__engine_handle(struct bma__engine *e);
-/* What the handle of an engine that looks at each call, or does not, is to have as its head. */
+/* What the handle of an engine, which may have to look at each call, is to have as its head. */
 struct bma__head bma__engine_head(const struct bma__engine *e);
+/* Open or shut the gate in the handle at the place of @e, see sample.h. Any context. */
+void bma__engine_gate(struct bma__engine *e, bool open);
 /* The same handle by the engine's id; that of nobody is empty for ever. Any context. */
 static inline struct bma_cache *bma__engine_handle_at(uint32_t id)
 {

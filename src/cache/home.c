@@ -123,9 +123,12 @@ void bma__engine_misuse(struct bma__engine *e, const void *obj, enum bma__slab_r
 
 struct bma__slab *bma__engine_slab(struct bma__engine *e, const void *obj, const char *call)
 {
-	struct bma__slab *s = bma__chunk_slab(obj);
+	struct bma__slab *s;
 	enum bma__slab_result result;
 
+	if (bma__unlikely(bma__sample_has(obj)))
+		return bma__sample_slab(e, obj, call);
+	s = bma__chunk_slab(obj);
 	if (!s || s->owner != e)
 		bma__engine_misuse(e, obj, BMA__SLAB_OK, call);
 	result = bma__slab_check(s, obj);
@@ -140,14 +143,18 @@ void bma__engine_home(struct bma__engine *e, void *const *objs, uint32_t n)
 
 	bma__lock_take(&e->lock);
 	for (uint32_t i = 0; i < n; i++) {
-		struct bma__slab *s = bma__engine_slab(e, objs[i], call);
+		void *obj = objs[i];
 		enum bma__slab_result result;
+		struct bma__slab *s;
 
+		if (bma__unlikely(bma__sample_has(obj)))
+			obj = bma__sample_home(e, obj, call);
+		s = bma__engine_slab(e, obj, call);
 		if (s->list == BMA__SLABS_DYING)
-			bma__engine_misuse(e, objs[i], BMA__SLAB_DOUBLE, call);
-		result = bma__slab_put(s, objs[i]);
+			bma__engine_misuse(e, obj, BMA__SLAB_DOUBLE, call);
+		result = bma__slab_put(s, obj);
 		if (result != BMA__SLAB_OK)
-			bma__engine_misuse(e, objs[i], result, call);
+			bma__engine_misuse(e, obj, result, call);
 		e->objs_home++;
 		if (s->list == BMA__SLABS_SPENT) {
 			list_del(e, s);

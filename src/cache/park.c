@@ -10,16 +10,20 @@ void bma__park(struct bma__engine *e, void *obj, const char *call)
 	enum bma__slab_result result;
 
 	atomic_fetch_add_explicit(&e->parks, 1, memory_order_seq_cst);
-	result = bma__slab_park(slab, obj);
-	if (result != BMA__SLAB_OK)
-		bma__engine_misuse(e, obj, result, call);
+	if (bma__unlikely(bma__sample_has(obj))) {
+		bma__sample_park(e, obj, call);
+	} else {
+		result = bma__slab_park(slab, obj);
+		if (result != BMA__SLAB_OK)
+			bma__engine_misuse(e, obj, result, call);
+	}
 	bma__worker_kick(e);
 }
 
 /* Fill @objs from all slabs. */
 static uint32_t gather(struct bma__engine *e, void **objs, uint32_t n)
 {
-	uint32_t got = 0;
+	uint32_t got = bma__sample_unpark(e, objs, n);
 
 	bma__lock_take(&e->lock);
 	for (int list = BMA__SLABS_PARTIAL; list <= BMA__SLABS_SPENT; list++) {

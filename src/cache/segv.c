@@ -10,6 +10,8 @@ static void say(const char *at)
 	struct bma__engine *e;
 	const char *obj;
 
+	if (bma__sample_has(at))
+		bma__sample_fault(at);
 	if (!slab || !slab->geo.guard)
 		return;
 	e = slab->owner;

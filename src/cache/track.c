@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #define DEPTH (sizeof(((struct bma__slab_stack *)0)->pc) / sizeof(void *))
-/* take() and its caller are no news. */
+/* bma__track_take() and its caller are no news. */
 #define SKIP 2
 /* Groups that a list of leaks tells apart. */
 #define GROUPS 16u
 
-static void take(struct bma__slab_stack *stack)
+void bma__track_take(struct bma__slab_stack *stack)
 {
 	void *pc[DEPTH + SKIP];
 	int n = backtrace(pc, (int)(DEPTH + SKIP));
@@ -37,7 +37,7 @@ void bma__track_alloc(struct bma__slab *slab, const void *obj)
 
 	if (!track)
 		return;
-	take(&track->alloc);
+	bma__track_take(&track->alloc);
 	track->free.n = 0;
 }
 
@@ -46,7 +46,7 @@ void bma__track_free(struct bma__slab *slab, const void *obj)
 	struct bma__slab_track *track = bma__slab_track(slab, obj);
 
 	if (track)
-		take(&track->free);
+		bma__track_take(&track->free);
 }
 
 /* Frames of the library itself come first, and tell nothing. */
@@ -55,7 +55,7 @@ static bool ours(const Dl_info *info)
 	return info->dli_sname && !strncmp(info->dli_sname, "bma_", 4);
 }
 
-static void show(const char *what, const struct bma__slab_stack *stack)
+void bma__track_print(const char *what, const struct bma__slab_stack *stack)
 {
 	bool inside = true;
 
@@ -87,13 +87,17 @@ void bma__track_show(struct bma__engine *e, const void *obj)
 	struct bma__slab *slab = bma__chunk_slab(obj);
 	struct bma__slab_track *track;
 
+	if (bma__sample_has(obj)) {
+		bma__sample_show(obj);
+		return;
+	}
 	if (!slab || slab->owner != e || bma__slab_check(slab, obj) != BMA__SLAB_OK)
 		return;
 	track = bma__slab_track(slab, obj);
 	if (!track)
 		return;
-	show("allocated", &track->alloc);
-	show("freed", &track->free);
+	bma__track_print("allocated", &track->alloc);
+	bma__track_print("freed", &track->free);
 }
 
 struct group {
@@ -145,7 +149,7 @@ void bma__track_leaks(struct bma__engine *e)
 			      (unsigned long long)groups[i].n,
 			      (unsigned long long)(groups[i].n * e->size),
 			      i == GROUPS - 1 ? " of this and other places" : "");
-		show("allocated", groups[i].stack);
+		bma__track_print("allocated", groups[i].stack);
 	}
 	bma__lock_drop(&e->lock);
 }

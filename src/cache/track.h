@@ -14,6 +14,9 @@ void bma__track_prepare(void);
 /* Remember this call. Any context. */
 void bma__track_alloc(struct bma__slab *slab, const void *obj);
 void bma__track_free(struct bma__slab *slab, const void *obj);
+/* The stack of the caller's caller, and printing one, with @what in front. Any context. */
+void bma__track_take(struct bma__slab_stack *stack) __attribute__((noinline));
+void bma__track_print(const char *what, const struct bma__slab_stack *stack);
 /* Print what is known of @obj, if it is one of @e. Before an abort. */
 void bma__track_show(struct bma__engine *e, const void *obj);
 /* Print what is live, by who allocated it. May sleep. */

@@ -49,7 +49,7 @@ static void serve_needs(void)
 static uint64_t serve_watched(void)
 {
 	static uint64_t last;
-	uint64_t nap = NAP_IDLE, now = bma__os_now();
+	uint64_t nap = NAP_IDLE, now = bma__os_now(), sample;
 	bool due = now - last >= NAP_WATCHING;
 	struct bma__engine *e = NULL;
 
@@ -66,7 +66,8 @@ static uint64_t serve_watched(void)
 	}
 	if (due)
 		last = now;
-	return nap;
+	sample = bma__sample_tick();
+	return nap < sample ? nap : sample;
 }
 
 static void *worker_main(void *unused)
@@ -106,6 +107,7 @@ uint32_t bma__worker_pass_all(void)
 		bma__worker_forget(e);
 		moved += service(e);
 	}
+	bma__sample_tick();
 	return moved;
 }
 

@@ -4,7 +4,7 @@
  *
  * Whoever has a need (need.h) sets its bit, then asks the waker. The worker works on an engine that it has pinned, with no lock held around user code, and never waits for
  * a grace period. It sleeps at most 10 ms while objects are parked, 50 ms while a depot is above
- * its target, else 1 s.
+ * its target, no longer than until the next sample (sample.h), else 1 s.
  */
 #ifndef BMA_CACHE_WORKER_H
 #define BMA_CACHE_WORKER_H

@@ -2,6 +2,8 @@
 /* With guard pages: what touches memory that nobody has stops at the instruction. */
 #include "misuse.h"
 
+#include <sys/mman.h>
+
 #define OF(n) "cache \"cache\": object @ of " #n " bytes: byte # "
 
 static volatile char sink;
@@ -72,6 +74,20 @@ static int never_taken(void)
 	return 1;
 }
 
+/* The report shows bytes up to the object's end, and no further: there is the guard page. */
+static int written_at_the_end(void)
+{
+	struct bma_cache *cache = misuse_cache(4096, BMA_CACHE_GUARD | BMA_CACHE_POISON);
+	char *obj = misuse_taken(cache);
+
+	bma_cache_free(cache, obj);
+	mprotect(obj, 4096, PROT_READ | PROT_WRITE);
+	obj[4095] = 1;
+	for (int i = 0; i < 10000; i++)
+		misuse_taken(cache);
+	return 1;
+}
+
 const struct misuse misuse_guard[] = {
 	{"guard_behind", "debug:guard", behind, MISUSE_FAULTS, OF(64) "behind its end was touched",
 	 NULL},
@@ -89,5 +105,9 @@ const struct misuse misuse_guard[] = {
 	 OF(64) "was touched, and nobody has the object", NULL},
 	{"guard_never_taken", "debug:guard", never_taken, MISUSE_FAULTS,
 	 OF(64) "was touched, and nobody has the object", NULL},
+	{"guard_written_at_the_end", "", written_at_the_end, MISUSE_ABORTS,
+	 "bma_cache_alloc_flags: cache \"cache\": object @ of 4096 bytes: was written to after it "
+	 "was freed, first at byte 4095",
+	 "  bytes from @: 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b[01]"},
 	{0},
 };

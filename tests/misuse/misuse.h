@@ -38,6 +38,8 @@ extern const struct misuse misuse_home[];
 extern const struct misuse misuse_check[];
 extern const struct misuse misuse_memory[];
 extern const struct misuse misuse_guard[];
+extern const struct misuse misuse_sample[];
+extern const struct misuse misuse_key[];
 extern const struct misuse misuse_refused[];
 extern const struct misuse misuse_conf[];
 

@@ -89,6 +89,20 @@ static int guard_with_redzone(void)
 		       EINVAL);
 }
 
+static int sample_with_check(void)
+{
+	return refused(&(struct bma_cache_attr){ATTR, .size = 64,
+						.flags = BMA_CACHE_SAMPLE | BMA_CACHE_DEBUG},
+		       EINVAL);
+}
+
+static int sample_with_ctor(void)
+{
+	return refused(&(struct bma_cache_attr){ATTR, .size = 64, .flags = BMA_CACHE_SAMPLE,
+						.ctor = touch},
+		       EINVAL);
+}
+
 static int high_below_batch(void)
 {
 	return refused(&(struct bma_cache_attr){ATTR, .size = 64, .high = 10, .batch = 20}, EINVAL);
@@ -131,6 +145,16 @@ const struct misuse misuse_refused[] = {
 	{"guard_with_redzone", "verbose", guard_with_redzone, MISUSE_GOES_ON,
 	 "bma_cache_create: BMA_CACHE_GUARD with BMA_CACHE_REDZONE, or size is too large for it",
 	 NULL},
+	{"sample_with_check", "verbose", sample_with_check, MISUSE_GOES_ON,
+	 "bma_cache_create: BMA_CACHE_SAMPLE with ctor, dtor, BMA_CACHE_MERGE, BMA_CACHE_PERCPU or "
+	 "a flag "
+	 "that has each call checked",
+	 NULL},
+	{"sample_with_ctor", "verbose", sample_with_ctor, MISUSE_GOES_ON,
+	 "bma_cache_create: BMA_CACHE_SAMPLE with ctor, dtor, BMA_CACHE_MERGE, BMA_CACHE_PERCPU or "
+	 "a flag "
+	 "that has each call checked",
+	 NULL},
 	{"high_below_batch", "verbose", high_below_batch, MISUSE_GOES_ON,
 	 "bma_cache_create: high is below batch", NULL},
 	{"low_over_reserve", "verbose", low_over_reserve, MISUSE_GOES_ON,
@@ -159,6 +183,8 @@ const struct misuse misuse_conf[] = {
 	 "BMA_CONF: \"gp_flush_ms:0\" is not known, ignored", NULL},
 	{"conf_number", "gp_flush_ms:1x", conf, MISUSE_GOES_ON,
 	 "BMA_CONF: \"gp_flush_ms:1x\" is not known, ignored", NULL},
+	{"conf_sample", "sample_ms:10001", conf, MISUSE_GOES_ON,
+	 "BMA_CONF: \"sample_ms:10001\" is not known, ignored", NULL},
 	{"conf_debug_none", "debug:", conf, MISUSE_GOES_ON,
 	 "BMA_CONF: \"debug:\" is not known, ignored", NULL},
 	{"conf_debug_word", "debug:check+chek", conf, MISUSE_GOES_ON,

@@ -48,6 +48,20 @@ Test(env, the_flush_time_has_limits)
 	}
 }
 
+Test(env, the_interval_of_samples_has_limits)
+{
+	bma__env_parse(NULL);
+	cr_assert_eq(bma__env.sample_ns, 100000000);
+	bma__env_parse("sample_ms:1,debug:sample");
+	cr_assert_eq(bma__env.sample_ns, 1000000);
+	cr_assert_eq(bma__env.debug, BMA_CACHE_SAMPLE);
+	bma__env_parse("sample_ms:10000,debug:all");
+	cr_assert_eq(bma__env.sample_ns, 10000000000);
+	cr_assert(!(bma__env.debug & BMA_CACHE_SAMPLE));
+	bma__env_parse("sample_ms:10001,sample_ms:0,sample_ms:");
+	cr_assert_eq(bma__env.sample_ns, 100000000);
+}
+
 /* What @conf makes it print. */
 static void complaint(const char *conf, char *text, size_t size)
 {

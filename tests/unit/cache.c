@@ -66,7 +66,7 @@ Test(cache, bad_attributes_are_refused)
 	REFUSED(EINVAL, a.align = 3);
 	REFUSED(EINVAL, a.align = 2 * BMA_CACHE_ALIGN_MAX);
 	REFUSED(EINVAL, a.flags = (uint64_t)1 << 63);
-	REFUSED(EINVAL, a.flags = BMA_CACHE_GUARD << 1);
+	REFUSED(EINVAL, a.flags = (uint64_t)1 << 40);
 	REFUSED(EINVAL, a.flags = BMA_CACHE_DTOR_RECYCLE);
 	REFUSED(EINVAL, (a.flags = BMA_CACHE_DTOR_RECYCLE, a.ctor = construct));
 	REFUSED(EINVAL, (a.batch = 64, a.high = 63));
