@@ -12,9 +12,9 @@ extern const struct rcu_flavor_struct urcu_memb_flavor;
 
 /* Exported, for the dynamic linker is asked. */
 extern struct rcu_flavor_struct urcu_own_flavor, urcu__flavor, urcu_own_table, own_urcu_flavor,
-	urcu_whose_name_is_too_long_for_the_room_flavor;
+	urcu_whose_name_is_too_long_for_the_room_flavor, urcu_several_flavor[2];
 struct rcu_flavor_struct urcu_own_flavor, urcu__flavor, urcu_own_table, own_urcu_flavor,
-	urcu_whose_name_is_too_long_for_the_room_flavor;
+	urcu_whose_name_is_too_long_for_the_room_flavor, urcu_several_flavor[2];
 
 static void expect_name(const struct rcu_flavor_struct *table, const char *name)
 {
@@ -38,6 +38,8 @@ Test(flavor_name, what_a_table_is_called)
 	expect_name(&urcu_own_table, NULL);
 	expect_name(&own_urcu_flavor, NULL);
 	expect_name(&urcu_whose_name_is_too_long_for_the_room_flavor, NULL);
+	expect_name(&urcu_several_flavor[0], "several");
+	expect_name(&urcu_several_flavor[1], NULL);
 	expect_name(&hidden[1], NULL);
 	expect_name(&on_stack, NULL);
 }

@@ -92,6 +92,7 @@ Test(flavor_two, a_bit_of_the_others_is_passed_by)
 	start("worker:off");
 	e = caches[1]->engine;
 	defer_one_of_each();
+	cr_assert_eq(bma__limbo_flush_fully(e), 0);
 	bma__need_set(&caches[0]->engine->flavor->filling, e->id);
 	bma__need_set(&caches[0]->engine->flavor->sealed, e->id);
 	bma__need_set(&caches[0]->engine->flavor->batch, e->id);

@@ -122,6 +122,7 @@ Test(machine, cpus_beyond_the_mask_are_left_out)
 	cr_assert_eq(nodes_of("numa:2 core:2 pu:1", 3), 2);
 	cr_assert_eq(bma__topo_node(2), 1);
 	cr_assert_eq(bma__topo_node(3), 0);
+	cr_assert_eq(bma__topo.node_of_cpu[3], 0, "behind the table");
 }
 
 Test(machine, without_memory_there_is_one_node)
@@ -151,7 +152,7 @@ Test(machine, a_node_that_no_mask_holds_is_refused)
 
 Test(machine, memory_is_aligned_and_no_more_is_kept)
 {
-	size_t align = (size_t)1 << 21;
+	size_t align = (size_t)1 << 20;
 
 	/* What is mapped in between makes the next address one of any alignment. */
 	for (size_t bytes = BMA_PAGE; bytes < 40 * BMA_PAGE; bytes += BMA_PAGE) {

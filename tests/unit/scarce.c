@@ -73,6 +73,18 @@ Test(scarce, no_slab_without_metadata)
 	cr_assert_neq(bma__refill_magazine(e, 0), 0);
 }
 
+/* It is not even asked for. */
+Test(scarce, no_chunk_without_metadata)
+{
+	bma__env_parse("worker:off");
+	run_out();
+	refused = 0;
+	cr_assert_null(bma__chunk_alloc(BMA__CHUNK_UNITS, 0));
+	cr_assert_eq(refused, 1);
+	all_maps();
+	cr_assert_not_null(bma__chunk_alloc(BMA__CHUNK_UNITS, 0));
+}
+
 Test(scarce, no_reserve_without_metadata)
 {
 	struct bma_cache *c = cache(0);
