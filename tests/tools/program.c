@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program that is built with AddressSanitizer, or runs under memcheck, and does one thing right or wrong with objects of
- * a cache: program NAME. The library is not instrumented, as it is when it comes from a package.
+ * A program that is built with AddressSanitizer or MemorySanitizer, or runs under memcheck, and does one thing right or wrong with objects of
+ * a cache: program NAME. The library is not instrumented, as it is when it comes from a package, but for MemorySanitizer.
  */
 #include <bma/bma.h>
 
@@ -113,13 +113,39 @@ static int never_taken(void)
 }
 
 /* Reads what nobody wrote. */
-static int uninitialised(void)
+static int uninitialised_at(const char *obj)
 {
-	const char *obj = taken();
-
 	if (look(obj))
 		puts("one");
 	return 0;
+}
+
+static int uninitialised(void)
+{
+	return uninitialised_at(taken());
+}
+
+/* What its last user wrote is nobody's writing. */
+static int recycled(void)
+{
+	char *obj = taken(), *other = obj;
+
+	memset(obj, 7, 64);
+	bma_cache_free(cache, obj);
+	for (int i = 0; i < 100000; i++) {
+		other = taken();
+		if (other == obj)
+			return uninitialised_at(obj);
+		memset(other, 7, 64);
+		bma_cache_free(cache, other);
+	}
+	return 1;
+}
+
+/* The library wrote it. */
+static int zeroed(void)
+{
+	return look(bma_cache_alloc_flags(cache, BMA_SLEEP | BMA_ZERO));
 }
 
 /* What an object points to is not lost. */
@@ -146,6 +172,8 @@ static const struct {
 	{"write_behind", write_behind},
 	{"never_taken", never_taken},
 	{"uninitialised", uninitialised},
+	{"recycled", recycled},
+	{"zeroed", zeroed},
 	{"points", points},
 };
 
