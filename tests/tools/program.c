@@ -160,6 +160,64 @@ static int points(void)
 	return 0;
 }
 
+/* memcheck looks for none if nothing is on the heap. */
+static void *volatile block;
+static void *volatile objects[4000];
+
+static __attribute__((noinline)) void take_some(int n)
+{
+	for (int i = 0; i < n; i++)
+		objects[i] = taken();
+}
+
+static __attribute__((noinline)) void free_some(int n)
+{
+	for (int i = 0; i < n; i++) {
+		bma_cache_free(cache, objects[i]);
+		objects[i] = NULL;
+	}
+}
+
+/* Objects that somebody has are not lost, also where all else was freed and brought home. */
+static int kept(void)
+{
+	block = malloc(10);
+	take_some(400);
+	free_some(200);
+	return bma_trim();
+}
+
+/* No pointer to it is left: neither where it was taken from, nor where it has been before. */
+static __attribute__((noinline)) void lose(void)
+{
+	take_some(4000);
+	free_some(4000);
+	bma_trim();
+	for (int round = 0; round < 3; round++) {
+		take_some(200);
+		if (round < 2)
+			free_some(200);
+	}
+	for (int i = 0; i < 200; i++)
+		objects[i] = NULL;
+}
+
+static __attribute__((noinline)) void clean_stack(void)
+{
+	volatile char stack[4096];
+
+	for (size_t i = 0; i < sizeof(stack); i++)
+		stack[i] = 0;
+}
+
+static int lost(void)
+{
+	block = malloc(10);
+	lose();
+	clean_stack();
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);
@@ -175,6 +233,8 @@ static const struct {
 	{"recycled", recycled},
 	{"zeroed", zeroed},
 	{"points", points},
+	{"kept", kept},
+	{"lost", lost},
 };
 
 int main(int argc, char **argv)
