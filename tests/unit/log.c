@@ -67,17 +67,35 @@ Test(log, a_write_that_is_interrupted_is_made_again)
 
 static struct bma_cache *cache;
 
-/* One call stack for each @path: its bits choose between two places of a call. */
-static __attribute__((noinline)) void *take_by(unsigned int path, int left)
+/* One call stack for each @path: its bits choose between two functions, which differ so that they stay two. */
+static volatile int turns[2];
+static void *take_right(unsigned int path, int left);
+
+static __attribute__((noinline)) void *take_left(unsigned int path, int left)
 {
-	void *volatile obj;
+	void *obj;
 
 	if (!left)
-		return bma_cache_alloc_flags(cache, BMA_SLEEP);
-	if (path & 1)
-		obj = take_by(path / 2, left - 1);
+		obj = bma_cache_alloc_flags(cache, BMA_SLEEP);
+	else if (path & 1)
+		obj = take_right(path / 2, left - 1);
 	else
-		obj = take_by(path / 2, left - 1);
+		obj = take_left(path / 2, left - 1);
+	turns[0]++;
+	return obj;
+}
+
+static __attribute__((noinline)) void *take_right(unsigned int path, int left)
+{
+	void *obj;
+
+	if (!left)
+		obj = bma_cache_alloc_flags(cache, BMA_SLEEP);
+	else if (path & 1)
+		obj = take_right(path / 2, left - 1);
+	else
+		obj = take_left(path / 2, left - 1);
+	turns[1]++;
 	return obj;
 }
 
@@ -95,7 +113,7 @@ static void leak(unsigned int places)
 	cache = bma_cache_create(&a);
 	cr_assert_not_null(cache);
 	for (unsigned int i = 0; i < places; i++)
-		cr_assert_not_null(take_by(i, 5));
+		cr_assert_not_null(take_left(i, 5));
 	listen_to(leave);
 }
 
