@@ -11,7 +11,8 @@ if(BMA_SANITIZE)
   target_link_options(bma_options INTERFACE -fsanitize=${BMA_SANITIZE})
 endif()
 if(BMA_COVERAGE)
-  target_compile_options(bma_options INTERFACE --coverage -fprofile-update=atomic
+  # gcc's own fork() forgets in the child what its fork handlers did.
+  target_compile_options(bma_options INTERFACE --coverage -fprofile-update=atomic -fno-builtin-fork
     $<$<COMPILE_LANGUAGE:C>:-include;${CMAKE_CURRENT_LIST_DIR}/coverage.h>)
   target_link_options(bma_options INTERFACE --coverage)
 endif()

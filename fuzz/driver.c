@@ -21,7 +21,7 @@ static void report(void)
 	fflush(stdout);
 }
 
-static void run(const uint8_t *data, size_t size, void (*body)(struct fuzz_input *in))
+void fuzz_run(const uint8_t *data, size_t size, void (*body)(struct fuzz_input *in))
 {
 	/* A copy of its exact size: what reads past its end is seen by a sanitizer. */
 	uint8_t *copy = malloc(size ? size : 1);
@@ -41,7 +41,7 @@ void fuzz_libfuzzer(const uint8_t *data, size_t size, void (*body)(struct fuzz_i
 {
 	if (!inputs)
 		atexit(report);
-	run(data, size, body);
+	fuzz_run(data, size, body);
 }
 
 static int run_file(FILE *file, const char *path, void (*body)(struct fuzz_input *in))
@@ -52,7 +52,7 @@ static int run_file(FILE *file, const char *path, void (*body)(struct fuzz_input
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
 		return 1;
 	}
-	run(buffer, size, body);
+	fuzz_run(buffer, size, body);
 	return 0;
 }
 
@@ -109,8 +109,15 @@ int fuzz_replay(int argc, char **argv, void (*body)(struct fuzz_input *in))
 {
 	int bad = argc < 2;
 
+	if (argc == 5 && !strcmp(argv[1], "--random")) {
+		bad = fuzz_random(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0),
+				  strtoull(argv[4], NULL, 0), body);
+		report();
+		return bad;
+	}
 	if (bad)
-		fprintf(stderr, "usage: %s FILE|DIRECTORY...\n", argv[0]);
+		fprintf(stderr, "usage: %s FILE|DIRECTORY... | --random SEED INPUTS LENGTH\n",
+			argv[0]);
 	for (int i = 1; i < argc; i++)
 		bad |= replay(argv[i], body);
 	if (argc > 1 && !inputs) {

@@ -12,6 +12,7 @@
  *	FUZZ_LIBFUZZER	the entry of clang's libFuzzer
  *	FUZZ_STDIN	NAME < FILE, for other fuzzers and any compiler
  *	FUZZ_REPLAY	NAME FILE|DIRECTORY..., for ctest: every file once
+ *			NAME --random SEED INPUTS LENGTH: inputs that are made up, see random.c
  *
  * What is wrong ends in abort(), which every fuzzer takes for a crash.
  */
@@ -36,6 +37,10 @@ extern uint64_t fuzz_operations;
 void fuzz_libfuzzer(const uint8_t *data, size_t size, void (*body)(struct fuzz_input *in));
 int fuzz_stdin(void (*body)(struct fuzz_input *in));
 int fuzz_replay(int argc, char **argv, void (*body)(struct fuzz_input *in));
+/* One input of @size bytes. */
+void fuzz_run(const uint8_t *data, size_t size, void (*body)(struct fuzz_input *in));
+/* @inputs inputs of @length bytes; the same ones for the same @seed. Returns 0, or does not. */
+int fuzz_random(uint64_t seed, uint64_t inputs, size_t length, void (*body)(struct fuzz_input *in));
 
 #if defined(FUZZ_LIBFUZZER)
 #define FUZZ_ENTRY(body)                                                                           \

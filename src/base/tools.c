@@ -30,6 +30,11 @@ void bma__tools_given(const void *pool, void *obj, size_t size)
 	(void)pool, (void)obj, (void)size;
 }
 
+void bma__tools_forget(void *objs, size_t size)
+{
+	(void)objs, (void)size;
+}
+
 void bma__tools_open(void *obj, size_t size)
 {
 	(void)obj, (void)size;
@@ -128,6 +133,13 @@ void bma__tools_given(const void *pool, void *obj, size_t size)
 	IF_VALGRIND(VALGRIND_MEMPOOL_FREE(pool, obj));
 	if (bma__tools.address)
 		__asan_poison_memory_region(obj, size);
+}
+
+/* memcheck looks for pointers in all memory that was written. */
+void bma__tools_forget(void *objs, size_t size)
+{
+	(void)objs, (void)size;
+	IF_VALGRIND(VALGRIND_MAKE_MEM_UNDEFINED(objs, size));
 }
 
 void bma__tools_open(void *obj, size_t size)

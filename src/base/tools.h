@@ -33,6 +33,8 @@ void bma__tools_pool(const void *pool, bool begins);
 void bma__tools_taken(const void *pool, void *obj, size_t size, bool fresh);
 /* Nobody may look at it any more. Any context. */
 void bma__tools_given(const void *pool, void *obj, size_t size);
+/* Pointers to objects stay behind in memory of the library: they do not keep what the user loses. Nobody reads them again. */
+void bma__tools_forget(void *objs, size_t size);
 /* A constructor or destructor gets an object that is nobody's. */
 void bma__tools_open(void *obj, size_t size);
 void bma__tools_close(void *obj, size_t size);

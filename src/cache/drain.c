@@ -11,6 +11,9 @@ void bma__drain_magazine(struct bma__engine *e, uintptr_t word)
 	uintptr_t base = bma__mag_base(e->class, word);
 
 	bma__engine_home(e, bma__mag_elements(base), bma__mag_count(e->class, word));
+	if (e->flags & BMA__CACHE_TOOLS)
+		bma__tools_forget(bma__mag_elements(base),
+				  bma__mag_count(e->class, word) * sizeof(void *));
 	bma__mag_release(e->class, bma__mag_word(base, 0));
 	atomic_fetch_add_explicit(&e->drains, 1, memory_order_relaxed);
 }

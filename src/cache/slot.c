@@ -29,10 +29,21 @@ static void store_link(_Atomic uintptr_t *link, uintptr_t base)
 	atomic_store_explicit(link, base, memory_order_relaxed);
 }
 
+/*
+ * The element that @word said was taken: it stands above the top now. While the slot or the magazine is in hand: under
+ * valgrind, which is told, there are guest slots only.
+ */
+static void left_behind(const struct bma__engine *e, uintptr_t word)
+{
+	if (bma__unlikely(e->flags & BMA__CACHE_TOOLS))
+		bma__tools_forget((void *)word, sizeof(void *));
+}
+
 /* The hot calls with a step along the tape, in a guest slot; compare rseq.h. */
 static void *guest_pop(struct bma__engine *e, const struct bma__view *v)
 {
 	uintptr_t word = load_word(v), prev;
+	void *obj;
 
 	if (!(word & e->head.mask)) {
 		prev = word ? load_link(&bma__mag_links(word - 8)->prev) : 0;
@@ -42,7 +53,9 @@ static void *guest_pop(struct bma__engine *e, const struct bma__view *v)
 		word = bma__mag_word(prev, e->capacity);
 	}
 	store_word(v, word - 8);
-	return *(void **)word;
+	obj = *(void **)word;
+	left_behind(e, word);
+	return obj;
 }
 
 static bool guest_push(struct bma__engine *e, const struct bma__view *v, void *obj)
@@ -193,10 +206,11 @@ static bool extend_right(struct bma__engine *e, const struct bma__view *v, uint3
 	return true;
 }
 
-static void *take_top(uintptr_t *word)
+static void *take_top(const struct bma__engine *e, uintptr_t *word)
 {
 	void *obj = *(void **)*word;
 
+	left_behind(e, *word);
 	*word -= 8;
 	return obj;
 }
@@ -204,7 +218,7 @@ static void *take_top(uintptr_t *word)
 /* One object out of a magazine in hand; the rest goes to the depot. */
 static void *take_and_put(struct bma__engine *e, uintptr_t word)
 {
-	void *obj = take_top(&word);
+	void *obj = take_top(e, &word);
 
 	put_aside(e, word);
 	return obj;
@@ -285,6 +299,8 @@ static void *alloc_ticketed(struct bma__engine *e, uintptr_t word)
 		}
 		obj = *(void **)word;
 		if (extend_left(e, &v, gen, old, word - 8)) {
+			if (v.guest)
+				left_behind(e, word);
 			bma__view_close(&v);
 			return obj;
 		}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program that is built with AddressSanitizer, or runs under memcheck, and does one thing right or wrong with objects of
- * a cache: program NAME. The library is not instrumented, as it is when it comes from a package.
+ * A program that is built with AddressSanitizer or MemorySanitizer, or runs under memcheck, and does one thing right or wrong with objects of
+ * a cache: program NAME. The library is not instrumented, as it is when it comes from a package, but for MemorySanitizer.
  */
 #include <bma/bma.h>
 
@@ -113,13 +113,39 @@ static int never_taken(void)
 }
 
 /* Reads what nobody wrote. */
-static int uninitialised(void)
+static int uninitialised_at(const char *obj)
 {
-	const char *obj = taken();
-
 	if (look(obj))
 		puts("one");
 	return 0;
+}
+
+static int uninitialised(void)
+{
+	return uninitialised_at(taken());
+}
+
+/* What its last user wrote is nobody's writing. */
+static int recycled(void)
+{
+	char *obj = taken(), *other = obj;
+
+	memset(obj, 7, 64);
+	bma_cache_free(cache, obj);
+	for (int i = 0; i < 100000; i++) {
+		other = taken();
+		if (other == obj)
+			return uninitialised_at(obj);
+		memset(other, 7, 64);
+		bma_cache_free(cache, other);
+	}
+	return 1;
+}
+
+/* The library wrote it. */
+static int zeroed(void)
+{
+	return look(bma_cache_alloc_flags(cache, BMA_SLEEP | BMA_ZERO));
 }
 
 /* What an object points to is not lost. */
@@ -131,6 +157,64 @@ static int points(void)
 
 	*obj = malloc(100);
 	root = obj;
+	return 0;
+}
+
+/* memcheck looks for none if nothing is on the heap. */
+static void *volatile block;
+static void *volatile objects[4000];
+
+static __attribute__((noinline)) void take_some(int n)
+{
+	for (int i = 0; i < n; i++)
+		objects[i] = taken();
+}
+
+static __attribute__((noinline)) void free_some(int n)
+{
+	for (int i = 0; i < n; i++) {
+		bma_cache_free(cache, objects[i]);
+		objects[i] = NULL;
+	}
+}
+
+/* Objects that somebody has are not lost, also where all else was freed and brought home. */
+static int kept(void)
+{
+	block = malloc(10);
+	take_some(400);
+	free_some(200);
+	return bma_trim();
+}
+
+/* No pointer to it is left: neither where it was taken from, nor where it has been before. */
+static __attribute__((noinline)) void lose(void)
+{
+	take_some(4000);
+	free_some(4000);
+	bma_trim();
+	for (int round = 0; round < 3; round++) {
+		take_some(200);
+		if (round < 2)
+			free_some(200);
+	}
+	for (int i = 0; i < 200; i++)
+		objects[i] = NULL;
+}
+
+static __attribute__((noinline)) void clean_stack(void)
+{
+	volatile char stack[4096];
+
+	for (size_t i = 0; i < sizeof(stack); i++)
+		stack[i] = 0;
+}
+
+static int lost(void)
+{
+	block = malloc(10);
+	lose();
+	clean_stack();
 	return 0;
 }
 
@@ -146,7 +230,11 @@ static const struct {
 	{"write_behind", write_behind},
 	{"never_taken", never_taken},
 	{"uninitialised", uninitialised},
+	{"recycled", recycled},
+	{"zeroed", zeroed},
 	{"points", points},
+	{"kept", kept},
+	{"lost", lost},
 };
 
 int main(int argc, char **argv)
