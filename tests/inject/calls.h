@@ -5,12 +5,14 @@
 
 #include "inject.h"
 
-/* One operand or two: cache or reserve; object or array; how many. */
+/* One operand or two: cache, reserve, heap or word; object or array; how many, or how large. */
 struct calls {
 	const char *name;
 	inject_fn *alloc, *zeroed, *alloc_bulk;
 	inject_fn *free, *free_bulk, *free_rcu, *free_rcu_flags;
 	inject_fn *reserve_alloc, *reserve_count, *rcu_stats;
+	inject_fn *heap_alloc, *heap_free, *heap_free_sized, *heap_free_rcu;
+	inject_fn *percpu_add;
 };
 
 extern const struct calls calls_inlined, calls_exported;

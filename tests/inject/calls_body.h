@@ -65,11 +65,46 @@ static uintptr_t call_rcu_stats(void *a, void *stats, size_t n)
 	return (uintptr_t)bma_rcu_stats_get(0, stats, n);
 }
 
+static uintptr_t call_heap_alloc(void *heap, void *b, size_t size)
+{
+	(void)b;
+	return (uintptr_t)bma_heap_alloc(heap, size);
+}
+
+static uintptr_t call_heap_free(void *heap, void *obj, size_t size)
+{
+	(void)size;
+	bma_heap_free(heap, obj);
+	return 0;
+}
+
+static uintptr_t call_heap_free_sized(void *heap, void *obj, size_t size)
+{
+	bma_heap_free_sized(heap, obj, size);
+	return 0;
+}
+
+static uintptr_t call_heap_free_rcu(void *heap, void *obj, size_t size)
+{
+	(void)size;
+	bma_heap_free_rcu(heap, obj);
+	return 0;
+}
+
+static uintptr_t call_percpu_add(void *word, void *b, size_t n)
+{
+	(void)b;
+	bma_this_cpu_add(word, n);
+	return 0;
+}
+
 #define CALLS(form)                                                                                \
 	{                                                                                          \
 		.name = form, .alloc = call_alloc, .zeroed = call_zeroed,                          \
 		.alloc_bulk = call_alloc_bulk, .free = call_free, .free_bulk = call_free_bulk,     \
 		.free_rcu = call_free_rcu, .free_rcu_flags = call_free_rcu_flags,                  \
 		.reserve_alloc = call_reserve_alloc, .reserve_count = call_reserve_count,          \
-		.rcu_stats = call_rcu_stats,                                                       \
+		.rcu_stats = call_rcu_stats, .heap_alloc = call_heap_alloc,                        \
+		.heap_free = call_heap_free, .heap_free_sized = call_heap_free_sized,              \
+		.heap_free_rcu = call_heap_free_rcu, .percpu_add = call_percpu_add,                \
 	}

@@ -9,7 +9,9 @@
 
 struct ledger ledger;
 const struct calls *ledger_calls;
-void *ledger_cache, *ledger_reserve;
+void *ledger_cache, *ledger_reserve, *ledger_heap;
+size_t ledger_size;
+uint64_t *ledger_word;
 size_t ledger_capacity;
 
 void ledger_fail(const char *wrong)
@@ -163,6 +165,39 @@ void ledger_rcu_stats(void)
 
 	if (inject_call(ledger_calls->rcu_stats, NULL, &stats, sizeof stats))
 		ledger_fail("rcu_stats_get refused");
+}
+
+void ledger_heap_alloc(void)
+{
+	answer((void *)inject_call(ledger_calls->heap_alloc, ledger_heap, NULL, ledger_size));
+}
+
+void ledger_heap_free(void)
+{
+	inject_call(ledger_calls->heap_free, ledger_heap, give(LEDGER_FREE), ledger_size);
+}
+
+void ledger_heap_free_sized(void)
+{
+	inject_call(ledger_calls->heap_free_sized, ledger_heap, give(LEDGER_FREE), ledger_size);
+}
+
+void ledger_heap_free_rcu(void)
+{
+	inject_call(ledger_calls->heap_free_rcu, ledger_heap, give(LEDGER_LIMBO), ledger_size);
+}
+
+void ledger_add(void)
+{
+	ledger.added += 3;
+	inject_call(ledger_calls->percpu_add, ledger_word, NULL, 3);
+}
+
+void ledger_add_twice(void)
+{
+	ledger_add();
+	ledger_add();
+	ledger_two_and_back();
 }
 
 void ledger_two_and_back(void)

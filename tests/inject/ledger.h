@@ -29,6 +29,7 @@ struct ledger {
 	uint32_t outer_nulls; /* of these, not by a handler */
 	uint32_t taken;	      /* objects got from the cache */
 	uint32_t reserve_taken, reserve_nulls;
+	uint64_t added;	   /* to the word */
 	const char *wrong; /* first thing that was */
 };
 
@@ -36,6 +37,10 @@ extern struct ledger ledger;
 /* What calls are made on. */
 extern const struct calls *ledger_calls;
 extern void *ledger_cache, *ledger_reserve;
+/* A heap whose class of that size has the cache's objects, and a per-CPU word. */
+extern void *ledger_heap;
+extern size_t ledger_size;
+extern uint64_t *ledger_word;
 /* Objects of a magazine. */
 extern size_t ledger_capacity;
 
@@ -55,6 +60,11 @@ void ledger_free_rcu_flags(void);
 void ledger_reserve_alloc(void);
 void ledger_reserve_count(void);
 void ledger_rcu_stats(void);
+void ledger_heap_alloc(void);
+void ledger_heap_free(void);
+void ledger_heap_free_sized(void);
+void ledger_heap_free_rcu(void);
+void ledger_add(void);
 /* Programs of handlers. */
 void ledger_two_and_back(void); /* alloc, alloc, free */
 /*
@@ -66,6 +76,7 @@ void ledger_right_and_home(void);    /* free, alloc, alloc, free */
 void ledger_bulk_and_back(void);     /* three at once */
 void ledger_magazine_and_back(void); /* more than a magazine's worth, then all of it back */
 void ledger_magazine_to_limbo(void); /* more than a magazine's worth of deferred frees */
+void ledger_add_twice(void);	     /* to the word, and to a cache and back */
 void ledger_reserve_and_back(void);  /* two out of the reserve, one to the cache */
 
 #endif /* BMA_INJECT_LEDGER_H */

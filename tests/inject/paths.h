@@ -11,6 +11,7 @@ struct path {
 	struct shape shape;
 	bool full;    /* a hot path: all pairs in the short form, too */
 	bool reserve; /* handlers use the reserve */
+	bool word;    /* handlers add to the word */
 	bool indexed; /* there is no such path where all slots are guests' */
 };
 

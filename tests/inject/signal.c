@@ -67,6 +67,8 @@ static bool one(const struct path *p)
 
 	if (p->reserve)
 		c.program[0] = ledger_reserve_and_back;
+	if (p->word)
+		c.program[0] = ledger_add_twice;
 	world_make(&p->shape);
 	inject_explore(&c, all, &f);
 	good = inject_report(&c, &f);

@@ -237,6 +237,8 @@ const char *world_check(void)
 	magazines(e);
 	if (e->fail_empty != ledger.nulls)
 		fail("the number of failed allocations is wrong");
+	if (bma_percpu_sum_u64(ledger_word) != ledger.added)
+		fail("an addition was lost, or made twice");
 	starving();
 	return wrong;
 }

@@ -246,6 +246,30 @@ static void add_snapshots(struct bma__engine *e)
 	snapshot_add(&ledger, sizeof ledger);
 }
 
+/* One class of a heap that shares the engine. */
+static void make_heap(struct bma__engine *e)
+{
+	static struct bma_heap heap;
+	struct bma_cache *cache = &heap.handle[bma__heap_class(SIZE)].cache;
+
+	*cache = (struct bma_cache){
+		.head = e->head, .engine = e, .plain = e, .class = (uint16_t)bma__heap_class(SIZE)};
+	ledger_heap = &heap;
+	ledger_size = SIZE;
+}
+
+/* One for all worlds. */
+static void make_word(void)
+{
+	if (!ledger_word)
+		ledger_word = bma__percpu_counter();
+	must(ledger_word, "a word");
+	for (uint64_t i = 0; i < bma_percpu_copies(); i++) {
+		*bma_per_cpu_ptr(ledger_word, i) = 0;
+		snapshot_add(bma_per_cpu_ptr(ledger_word, i), sizeof(uint64_t));
+	}
+}
+
 void world_make(const struct shape *w)
 {
 	struct bma__engine_attr a = {.name = "inject",
@@ -280,6 +304,8 @@ void world_make(const struct shape *w)
 	ledger_cache = world.cache;
 	ledger_reserve = world.reserve;
 	ledger_capacity = world.e->capacity;
+	make_heap(world.e);
+	make_word();
 	use_up(world.e->class);
 	add_snapshots(world.e);
 	snapshot_take();
