@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 #include <urcu/urcu-memb.h>
 
 static struct bma_heap *make(uint64_t flags, uint64_t cache_flags)
@@ -175,6 +176,24 @@ Test(heap, large_objects_are_runs_of_pages)
 	cr_assert_eq(bma_heap_destroy(other), 0);
 }
 
+static void wait_a_moment(void)
+{
+	struct timespec ms = {0, 1000000};
+
+	nanosleep(&ms, NULL);
+}
+
+Test(heap, the_worker_unmaps_what_was_large)
+{
+	struct bma_heap *h = make(0, 0);
+
+	bma_heap_free(h, bma_heap_alloc_flags(h, 1 << 20, BMA_SLEEP));
+	for (int i = 0; i < 20000 && stats(h).large; i++)
+		wait_a_moment();
+	cr_assert_eq(stats(h).large, 0);
+	cr_assert_eq(bma_heap_destroy(h), 0);
+}
+
 /* A reader that holds on keeps a large object mapped. */
 Test(heap, a_large_object_waits_for_its_readers)
 {
@@ -243,6 +262,7 @@ Test(heap, realloc_as_c17_says)
 	cr_assert(q && is_filled(q, 1, 10));
 	q = bma_heap_realloc(h, q, 6, 0);
 	cr_assert(q && is_filled(q, 1, 6));
+	cr_assert_eq(bma_heap_usable_size(q), 8, "much too large is given back");
 	cr_assert_eq(stats(h).live, 1);
 	cr_assert_null(bma_heap_realloc(h, q, 0, 0));
 	cr_assert_eq(stats(h).live, 0);
@@ -278,7 +298,12 @@ Test(heap, a_private_heap_knows_what_is_live)
 	cr_assert_not_null(more);
 	bma_heap_free(h, more);
 	bma_heap_free_bulk(h, objs, 100);
-	cr_assert_eq(bma_heap_destroy(h), 0);
+	/* And the worker serves them. */
+	for (int i = 0; i < 3000; i++) {
+		while (!bma_heap_alloc(h, 2000))
+			cr_assert_gt(bma_poll(0), 0, "%d", i);
+	}
+	cr_assert_eq(stats(h).live, 3000);
 }
 
 Test(heap, destroy_all_takes_everything_back)

@@ -89,7 +89,7 @@ Test(merge, names_stay)
 {
 	struct bma_cache_attr a = {
 		.attr_size = sizeof a, .size = 48, .flags = BMA_CACHE_MERGE, .name = "flows"};
-	struct bma_cache *flows = bma_cache_create(&a), *routes;
+	struct bma_cache *flows = bma_cache_create(&a), *routes, *last;
 	char names[2][32];
 
 	a.name = "routes";
@@ -101,6 +101,16 @@ Test(merge, names_stay)
 		  (!strcmp(names[1], "flows") && !strcmp(names[0], "routes")));
 	cr_assert_eq(bma_cache_names(routes, names, 1), 2);
 	cr_assert_eq(bma_cache_names(routes, NULL, 0), 2);
+	/* One out of the middle. */
+	a.name = "last";
+	last = bma_cache_create(&a);
+	bma_cache_destroy(routes);
+	cr_assert_eq(bma_cache_names(last, names, 2), 2);
+	cr_assert_str_eq(names[0], "last");
+	cr_assert_str_eq(names[1], "flows");
+	a.name = "routes";
+	routes = bma_cache_create(&a);
+	bma_cache_destroy(last);
 	bma_cache_destroy(flows);
 	cr_assert_eq(bma_cache_names(routes, names, 2), 1);
 	cr_assert_str_eq(names[0], "routes");
@@ -195,6 +205,31 @@ Test(merge, memory_without_a_handle_is_given_back)
 	cr_assert_eq(bma_cache_destroy(b), 0);
 	bma_trim();
 	cr_assert_eq(caches(), before);
+}
+
+/* Found again, it is served again. */
+Test(merge, an_orphan_that_found_a_handle_is_none)
+{
+	struct bma_cache *a = make(1016, BMA_CACHE_MERGE);
+
+	cr_assert_eq(bma_cache_destroy(a), 0);
+	a = make(1016, BMA_CACHE_MERGE);
+	for (int i = 0; i < 3000; i++) {
+		while (!bma_cache_alloc(a))
+			cr_assert_gt(bma_poll(0), 0, "%d", i);
+	}
+	cr_assert_eq(stats(a).live, 3000);
+}
+
+Test(merge, a_reserve_keeps_a_counted_one)
+{
+	struct bma_cache *a = make(48, BMA_CACHE_MERGE | BMA_CACHE_COUNT);
+	struct bma_reserve *r = bma_reserve_create(a, 3);
+
+	cr_assert_not_null(r);
+	cr_assert_eq(bma_cache_destroy(a), -EBUSY);
+	bma_reserve_destroy(r);
+	cr_assert_eq(bma_cache_destroy(a), 0);
 }
 
 Test(merge, asynchronous_destroy_never_waits)

@@ -21,6 +21,20 @@ static struct bma_heap *heap(void)
 	return h;
 }
 
+/* Is there a page of ours at @at? */
+static bool resident(const void *at)
+{
+	uint64_t entry = 0;
+	FILE *f = fopen("/proc/self/pagemap", "rb");
+
+	cr_assert_not_null(f);
+	fseek(f, (long)((uintptr_t)at / 4096 * 8), SEEK_SET);
+	cr_assert_eq(fread(&entry, 8, 1, f), 1);
+	fclose(f);
+	/* The zero page is not exclusively ours (bit 56). */
+	return entry >> 63 && entry >> 56 & 1;
+}
+
 static bool zero(const unsigned char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -148,17 +162,9 @@ Test(percpu, memory_is_used_for_who_writes)
 
 		memset(bma_per_cpu_ptr(p, 0), 1, SIZE);
 		for (uint64_t i = 1; i < bma_percpu_copies(); i++) {
-			uint64_t entry[PAGES];
-			FILE *f = fopen("/proc/self/pagemap", "rb");
-
-			cr_assert_not_null(f);
-			fseek(f, (long)((uintptr_t)bma_per_cpu_ptr(p, i) / 4096 * 8), SEEK_SET);
-			cr_assert_eq(fread(entry, 8, PAGES, f), PAGES);
-			fclose(f);
-			/* The zero page is shared with files (bit 61), and is not exclusively ours (bit 56). */
 			for (int n = 0; n < PAGES; n++)
-				cr_assert(!(entry[n] >> 63) || !(entry[n] >> 56 & 1), "copy %zu",
-					  (size_t)i);
+				cr_assert(!resident((char *)bma_per_cpu_ptr(p, i) + n * 4096),
+					  "copy %zu", (size_t)i);
 		}
 		bma_heap_free(h, p);
 	}
@@ -207,11 +213,16 @@ Test(percpu, the_memory_comes_back)
 
 	bma_trim();
 	bma_stats_get(&before, sizeof before);
-	for (int i = 0; i < 5000; i++)
+	for (int i = 0; i < 5000; i++) {
 		p[i] = bma_heap_alloc_flags(h, 1000, BMA_SLEEP);
+		memset(bma_per_cpu_ptr(p[i], 1), 1, 1000);
+	}
+	cr_assert(resident(bma_per_cpu_ptr(p[0], 1)));
 	bma_heap_free_bulk(h, p, 5000);
 	bma_trim();
 	bma_stats_get(&after, sizeof after);
 	cr_assert_leq(after.slab_bytes, before.slab_bytes);
+	for (int i = 0; i < 5000; i++)
+		cr_assert(!resident(bma_per_cpu_ptr(p[i], 1)), "%d", i);
 	cr_assert_eq(bma_heap_destroy(h), 0);
 }
