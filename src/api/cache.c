@@ -246,7 +246,7 @@ static void *given(struct bma__engine *e, void *obj)
 }
 
 /* Mostly one step along the tape is all there is to do. */
-static inline void *alloc_step(struct bma__engine *e)
+static inline __attribute__((always_inline)) void *alloc_step(struct bma__engine *e)
 {
 #if BMA__RSEQ_BUILT
 	void *obj;
@@ -261,14 +261,10 @@ slow:
 	return NULL;
 }
 
-static void *alloc_any(struct bma__engine *e)
-{
-	void *obj = alloc_step(e);
+/* The slow halves are cold, and compiled to be small; a cache that is looked at is not to pay for that. */
+#define GATED static __attribute__((hot, noinline))
 
-	return obj ? obj : bma__slot_alloc(e);
-}
-
-static void *alloc_gated(struct bma_cache *cache)
+GATED void *alloc_gated(struct bma_cache *cache)
 {
 	struct bma__engine *e = cache->engine;
 	void *obj = NULL;
@@ -278,8 +274,10 @@ static void *alloc_gated(struct bma_cache *cache)
 		bma__heap_refuse(cache->heap);
 		return NULL;
 	}
-	if (!bma__fuzz_fails(BMA__FUZZ_ALLOC))
-		obj = alloc_any(e);
+	if (!bma__fuzz_fails(BMA__FUZZ_ALLOC)) {
+		obj = alloc_step(e);
+		obj = bma__likely(obj) ? obj : bma__slot_alloc(e);
+	}
 	return obj ? taken(cache, obj, "bma_cache_alloc") : none(e);
 }
 void *bma__cache_alloc_slow(struct bma_cache *cache)
@@ -297,19 +295,8 @@ void *bma__cache_alloc_slow(struct bma_cache *cache)
 	return bma__likely(obj) ? obj : none(e);
 }
 
-void bma__cache_free_slow(struct bma_cache *cache, void *obj)
+static inline __attribute__((always_inline)) void free_step(struct bma__engine *e, void *obj)
 {
-	struct bma__engine *e = cache->engine;
-
-	if (gated(cache)) {
-		bma__merge_count(cache, -1);
-		if (bma__engine_checked(e)) {
-			bma__rseq_clear();
-			bma__checked_free(e, obj);
-			return;
-		}
-		obj = given(e, obj);
-	}
 #if BMA__RSEQ_BUILT
 	BMA__STEP_PUSH(&e->head, obj, slow);
 	return;
@@ -317,6 +304,26 @@ slow:
 #endif
 	bma__rseq_clear();
 	bma__slot_free(e, obj);
+}
+
+GATED void free_gated(struct bma_cache *cache, void *obj)
+{
+	struct bma__engine *e = cache->engine;
+
+	bma__rseq_clear();
+	bma__merge_count(cache, -1);
+	if (bma__engine_checked(e))
+		bma__checked_free(e, obj);
+	else
+		free_step(e, given(e, obj));
+}
+
+void bma__cache_free_slow(struct bma_cache *cache, void *obj)
+{
+	if (gated(cache))
+		free_gated(cache, obj);
+	else
+		free_step(cache->engine, obj);
 }
 
 static void *alloc_sleep(struct bma__engine *e)

@@ -110,6 +110,7 @@ struct bma__engine {
 	/* [const] See key.h: have objects a key, and where do they begin? */
 	bool keyed;
 	uint32_t key_end;
+	uintptr_t key_base; /* mask of a slab's address */
 	uint64_t key_span, key_stride;
 	/* See sample.h: what may still go through the gate, and whether the next allocation is to be guarded. */
 	_Atomic int32_t gate_left;

@@ -7,9 +7,6 @@
 
 uint64_t bma__key_secret;
 
-/* An offset in a slab has that many bits, so its product with a quotient of twice as many is exact. */
-#define SHIFT (2 * BMA__CHUNK_SHIFT)
-
 void bma__key_prepare(struct bma__engine *e)
 {
 	const struct bma__slab_geometry *geo = &e->geo;
@@ -28,31 +25,16 @@ void bma__key_prepare(struct bma__engine *e)
 	 * 2019).
 	 */
 	e->key_stride = UINT64_MAX / geo->stride + 1;
-	e->key_span = (((uint64_t)1 << SHIFT) + geo->span - 1) / geo->span;
+	e->key_span = (((uint64_t)1 << BMA__KEY_SHIFT) + geo->span - 1) / geo->span;
+	e->key_base = ~((uintptr_t)geo->units * BMA__UNIT_SIZE - 1);
 	e->key_end = (geo->objs - 1) / geo->group * geo->span +
 		     (geo->objs - 1) % geo->group * geo->stride;
 }
 
-bool bma__key_begins(const struct bma__engine *e, const struct bma__slab *slab, const void *obj)
+void bma__key_bad(struct bma__engine *e, const void *obj, const char *call)
 {
-	uint32_t offset = (uint32_t)((const char *)obj - slab->base);
-	uint32_t group = (uint32_t)(e->key_span * offset >> SHIFT);
-	uint32_t in = offset - group * e->geo.span;
-
-	return offset <= e->key_end && in * e->key_stride < e->key_stride &&
-	       in < e->geo.group * e->geo.stride;
-}
-
-void bma__key_check(struct bma__engine *e, const void *obj, const char *call)
-{
-	struct bma__slab *slab = bma__chunk_slab(obj);
-
-	if (bma__unlikely(!slab || slab->owner != e || !bma__key_begins(e, slab, obj))) {
-		/* Does not return, unless it is a guarded one. */
-		bma__engine_slab(e, obj, call);
-		return;
-	}
-	if (e->keyed && bma__unlikely(__atomic_load_n(bma__key_word(obj), __ATOMIC_RELAXED) ==
-				      bma__key_of(obj)))
+	/* Does not return, unless it is a guarded one, or one that nothing is wrong with but the key. */
+	bma__engine_slab(e, obj, call);
+	if (!bma__sample_has(obj))
 		bma__engine_misuse(e, obj, BMA__SLAB_DOUBLE, call);
 }

@@ -5,8 +5,8 @@
  * here, and from here goes the way of a call that is not inlined, with the mask in the engine's head. The flags of
  * BMA__CACHE_CHECKS win over this one.
  *
- * Address: the page map knows the slab, the slab its owner, and two multiplications say whether it is where an object
- * begins.
+ * Address: the tag of its unit says whose it is, a slab begins at a multiple of its size, and two multiplications say whether it is
+ * where an object begins.
  *
  * Key: a plain free writes the process's secret, xored with the address, to the object's second word; an allocation
  * clears that word. So a free that finds it there is the second, or a stranger wrote one value of 2^64. After the key
@@ -24,13 +24,25 @@
 /* Before the first engine with the flag, and each other one: what its checks need. May sleep. */
 void bma__key_prepare(struct bma__engine *e);
 
+/* An offset in a slab has half as many bits, so its product with a quotient of so many is exact. */
+#define BMA__KEY_SHIFT (2 * BMA__CHUNK_SHIFT)
+
 /*
- * Does an object begin there, in this slab of @e? As bma__slab_check(), without divisions and without looking at what
+ * Does an object begin there, in a slab of @e? As bma__slab_check(), without divisions and without looking at what
  * was carved.
  */
-bool bma__key_begins(const struct bma__engine *e, const struct bma__slab *slab, const void *obj);
-/* The user gives @obj back by @call; aborts if it may not be. Any context. */
-void bma__key_check(struct bma__engine *e, const void *obj, const char *call);
+static inline bool bma__key_begins(const struct bma__engine *e, const void *obj)
+{
+	uint32_t offset = (uint32_t)((uintptr_t)obj & ~e->key_base);
+	uint32_t group = (uint32_t)(e->key_span * offset >> BMA__KEY_SHIFT);
+	uint32_t in = offset - group * e->geo.span;
+
+	return offset <= e->key_end && in * e->key_stride < e->key_stride &&
+	       in < e->geo.group * e->geo.stride;
+}
+
+/* What is wrong with it; returns for a guarded object only. */
+void bma__key_bad(struct bma__engine *e, const void *obj, const char *call) __attribute__((cold));
 /* Of the process; set before the first cache with keys is made. */
 extern uint64_t bma__key_secret;
 
@@ -42,6 +54,16 @@ static inline uint64_t *bma__key_word(const void *obj)
 static inline uint64_t bma__key_of(const void *obj)
 {
 	return __atomic_load_n(&bma__key_secret, __ATOMIC_RELAXED) ^ (uintptr_t)obj;
+}
+
+/* The user gives @obj back by @call; aborts if it may not be. Any context. */
+static inline void bma__key_check(struct bma__engine *e, const void *obj, const char *call)
+{
+	if (bma__unlikely(bma__chunk_tag(obj) != e->geo.tag || !bma__key_begins(e, obj)))
+		bma__key_bad(e, obj, call);
+	else if (e->keyed && bma__unlikely(__atomic_load_n(bma__key_word(obj), __ATOMIC_RELAXED) ==
+					   bma__key_of(obj)))
+		bma__key_bad(e, obj, call);
 }
 
 /* The user gets @obj. Any context. */

@@ -59,11 +59,11 @@ Test(key, products_say_what_divisions_say)
 		size_t bytes = (size_t)s->geo.units * BMA__UNIT_SIZE;
 
 		for (uint32_t i = 0; i < s->geo.objs; i++)
-			cr_assert(bma__key_begins(c->engine, s, bma__slab_object(s, i)),
+			cr_assert(bma__key_begins(c->engine, bma__slab_object(s, i)),
 				  "size %zu, object %u", size, i);
 		s->carved = s->geo.objs;
 		for (size_t at = 0; at < bytes; at += 8)
-			cr_assert_eq(bma__key_begins(c->engine, s, s->base + at),
+			cr_assert_eq(bma__key_begins(c->engine, s->base + at),
 				     bma__slab_check(s, s->base + at) == BMA__SLAB_OK,
 				     "size %zu, at %zu", size, at);
 	}
