@@ -29,6 +29,7 @@ static void on_node(void *obj)
 
 static const size_t node_slots[] = {offsetof(struct node, next), offsetof(struct node, other)};
 static struct bma_type node_type = BMA_TYPE_INIT(struct node, 0, on_node, node_slots, 2);
+static struct bma_type point_type = BMA_TYPE_INIT(struct point, 0, NULL, NULL, 0);
 static struct bma_type rcu_type = BMA_TYPE_INIT(struct node, BMA_TYPE_RCU, on_node, node_slots, 2);
 
 static struct bma_heap *heap(void)
@@ -64,6 +65,20 @@ Test(object, plain_types)
 	bma_drop(h, NULL);
 	cr_assert_eq(bma_type_live("struct point"), 0);
 	cr_assert_eq(bma_type_live("struct line"), 0);
+	cr_assert_eq(bma_heap_destroy(h), 0);
+}
+
+Test(object, recycled_ones_are_zero_again)
+{
+	struct bma_heap *h = heap();
+
+	for (int i = 0; i < 300; i++) {
+		struct point *p = bma_new_type(h, &point_type, BMA_SLEEP);
+
+		cr_assert(p->x == 0 && p->y == 0);
+		p->x = p->y = -1;
+		bma_drop(h, p);
+	}
 	cr_assert_eq(bma_heap_destroy(h), 0);
 }
 
@@ -192,6 +207,21 @@ Test(object, a_reader_gets_no_reference_of_what_is_gone)
 	urcu_memb_read_unlock();
 	urcu_memb_unregister_thread();
 	cr_assert_eq(bma_heap_destroy(h), 0);
+}
+
+/* Until the reader leaves nobody gets the memory. */
+Test(object, deferred_ones_wait_for_readers)
+{
+	struct bma_heap *h = heap();
+	struct node *a = bma_new_type(h, &rcu_type, BMA_SLEEP);
+
+	urcu_memb_register_thread();
+	urcu_memb_read_lock();
+	bma_drop(h, a);
+	for (int i = 0; i < 300; i++)
+		cr_assert_neq(bma_new_type(h, &rcu_type, BMA_SLEEP), a);
+	urcu_memb_read_unlock();
+	urcu_memb_unregister_thread();
 }
 
 #define MISUSE(name, ...)                                                                          \

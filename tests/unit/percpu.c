@@ -189,7 +189,7 @@ Test(percpu, bad_attributes_are_refused)
 Test(percpu, a_cache_of_them_with_checks)
 {
 	struct bma_cache_attr a = {.attr_size = sizeof a,
-				   .size = 24,
+				   .size = 29,
 				   .flags = BMA_CACHE_PERCPU | BMA_CACHE_DEBUG | BMA_CACHE_TRACK |
 					    BMA_CACHE_QUARANTINE};
 	struct bma_cache *c = bma_cache_create(&a);
@@ -198,8 +198,8 @@ Test(percpu, a_cache_of_them_with_checks)
 	for (int i = 0; i < 2000; i++) {
 		unsigned char *p = bma_cache_alloc_flags(c, BMA_SLEEP);
 
-		cr_assert(zero(bma_this_cpu_ptr(p), 24));
-		memset(bma_this_cpu_ptr(p), 1, 24);
+		cr_assert(zero(bma_this_cpu_ptr(p), 29));
+		memset(bma_this_cpu_ptr(p), 1, 29);
 		bma_cache_free(c, p);
 	}
 	cr_assert_eq(bma_cache_destroy(c), 0);
