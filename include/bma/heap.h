@@ -135,7 +135,8 @@ BMA_API size_t bma_heap_usable_size(const void *ptr);
  * bma_heap_of - A heap through which an object may be freed.
  * @ptr: any pointer.
  *
- * Context: any. Returns: the private heap that @ptr is an object of; bma_heap_global() for one of a shared class; NULL for anything else.
+ * Context: any. Returns: the private heap that @ptr is an object of; bma_heap_global(), once it exists, for an object of a class that it has; NULL for
+ * anything else.
  */
 BMA_API struct bma_heap *bma_heap_of(const void *ptr);
 
@@ -193,7 +194,7 @@ BMA_API void *bma_heap_alloc(struct bma_heap *heap, size_t size);
 
 /**
  * bma_heap_free - Give an object back.
- * @heap: the heap it came from, or one that shares the class.
+ * @heap: the heap it came from, or one that shares the class; with %BMA_HEAP_COUNT the one it came from, or neither count is right.
  * @ptr: the object; NULL is a no-op.
  *
  * Context: any. Never fails, never locks, never touches errno. Large objects are unmapped by the worker.

@@ -11,7 +11,8 @@
  * The design follows the Linux kernel's bpf_obj_new, bpf_obj_drop, bpf_refcount_acquire and bpf_kptr_xchg. Different: a slot of an object that is going is
  * closed, so that a reader who still sees it cannot put anything there that nobody would find again.
  *
- * Types must stay as long as objects of them, and heaps too; a heap that counts (BMA_HEAP_PRIVATE, BMA_HEAP_COUNT) tells.
+ * A type that was used must stay for ever: the statistics know it. So neither declare one in a plugin that is unloaded, nor call bma_new() there.
+ * A heap must stay as long as typed objects of it; one that counts (BMA_HEAP_PRIVATE, BMA_HEAP_COUNT) tells.
  */
 #ifndef BMA_OBJECT_H
 #define BMA_OBJECT_H

@@ -7,7 +7,7 @@
  * Copies of one CPU stand side by side, apart from those of other CPUs, on the CPU's memory node, and no memory is used for a CPU that
  * never writes to its copy.
  *
- * There are bma_percpu_copies() of them: one for each slot index (bma_stats, @slots), and a last one which threads without an
+ * There are bma_percpu_copies() of them: one for each CPU that the kernel could have (its possible ones), and a last one which threads without an
  * index share: those that the C library did not register for restartable sequences, and all of them where there are none.
  *
  * The design follows the Linux kernel's per-CPU allocator (one offset per CPU for all objects) and its this_cpu operations; the addition
@@ -24,7 +24,7 @@ BMA_BEGIN_DECLS
 #define BMA__PERCPU_SHIFT 21
 
 /*
- * @index: offset of the index word in the rseq area; 0: there is none. @slots: indices that exist.
+ * @index: offset of the index word in the rseq area; 0: there is none. @slots: copies but the last.
  * Written once, before the first object exists.
  */
 struct bma__percpu {

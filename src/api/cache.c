@@ -195,6 +195,8 @@ int bma_cache_destroy(struct bma_cache *cache)
 	}
 	if (!e->reserves)
 		rc = bma__reclaim_engine(e, &live);
+	if (rc || live || e->reserves)
+		bma__reclaim_undo(e);
 	if (rc)
 		return rc;
 	if (live || e->reserves) {

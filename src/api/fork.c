@@ -107,6 +107,7 @@ static void child(void)
 	bma__ticket_new_generation();
 	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next)
 		forget_threads(e);
+	bma__orphan_after_fork();
 	bma__worker_after_fork();
 	bma__flavor_after_fork_child();
 	if (bma__cpu.mode != BMA_MODE_GUEST)

@@ -109,6 +109,8 @@ size_t bma_heap_usable_size(const void *ptr)
 	if (tag == BMA__TAG_NONE)
 		return 0;
 	place = bma__engine_handle_at(tag);
+	if (!place->engine)
+		return 0;
 	if (bma__likely(!atomic_load_explicit(&place->interior, memory_order_relaxed)))
 		return place->engine->size;
 	slab = bma__chunk_slab(ptr);
@@ -120,6 +122,7 @@ struct bma_heap *bma_heap_of(const void *ptr)
 {
 	uint32_t tag = bma__chunk_tag(ptr);
 	const struct bma_cache *place;
+	struct bma_heap *heap;
 
 	if (tag == BMA__TAG_NONE)
 		return NULL;
@@ -129,9 +132,14 @@ struct bma_heap *bma_heap_of(const void *ptr)
 		return slab ? bma__large_heap(slab) : NULL;
 	}
 	place = bma__engine_handle_at(tag);
-	return place->heap	       ? place->heap
-	       : place->engine->shared ? atomic_load_explicit(&global, memory_order_acquire)
-				       : NULL;
+	if (place->heap)
+		return place->heap;
+	heap = atomic_load_explicit(&global, memory_order_acquire);
+	/* If it has the class. */
+	return heap && place->engine &&
+			       bma__heap_handle(heap, place->class)->engine == place->engine
+		       ? heap
+		       : NULL;
 }
 
 struct bma_cache *bma_heap_cache(struct bma_heap *heap, size_t size)

@@ -27,13 +27,11 @@ static void free_other(struct bma_heap *heap, void *ptr, const char *call)
 }
 
 static void __attribute__((noreturn, cold))
-foreign(const struct bma_heap *heap, const void *ptr, const char *call)
+foreign(const struct bma_heap *heap, const struct bma_cache *place, const void *ptr,
+	const char *call)
 {
-	const struct bma__slab *slab = bma__chunk_slab(ptr);
-	const struct bma__engine *e = slab ? slab->owner : NULL;
-
 	bma__log_line("%s: heap \"%s\": pointer %p is an object of \"%s\"", call, heap->name, ptr,
-		      e ? e->name : "?");
+		      place->engine ? place->engine->name : "a cache that was destroyed");
 	abort();
 }
 
@@ -50,18 +48,15 @@ static inline struct bma_cache *place_of(const void *ptr)
 	return bma__likely(tag - 1u < BMA__TAG_LARGE - 1u) ? bma__engine_handle_at(tag) : NULL;
 }
 
-/* The handle by which @heap frees what @place is of: its own, which has to be of the same engine, or one that could as well be. */
-static struct bma_cache *handle_of(struct bma_heap *heap, struct bma_cache *place, const void *ptr,
-				   const char *call)
+/* The handle by which @heap frees what @place is of: its own, which has to be of the same engine. */
+static struct bma_cache *handle_of(struct bma_heap *heap, const struct bma_cache *place,
+				   const void *ptr, const char *call)
 {
 	struct bma_cache *cache = bma__heap_handle(heap, place->class);
 
-	if (bma__likely(cache->engine == place->engine))
-		return cache;
-	if (!bma__merge_same(cache->engine, place->engine))
-		foreign(heap, ptr, call);
-	bma__merge_count(cache, -1);
-	return place;
+	if (bma__unlikely(cache->engine != place->engine || !place->engine))
+		foreign(heap, place, ptr, call);
+	return cache;
 }
 
 static inline bool gave_interior(struct bma_cache *place)
@@ -212,6 +207,15 @@ void *bma_heap_alloc_aligned(struct bma_heap *heap, size_t align, size_t size, u
 	return q;
 }
 
+/* All copies of a per-CPU object. */
+static void carry(const struct bma_heap *heap, void *to, const void *from, size_t n)
+{
+	uint64_t copies = heap->flags & BMA_HEAP_PERCPU ? bma__percpu.slots + 1 : 1;
+
+	for (uint64_t i = 0; i < copies; i++)
+		memcpy(bma__percpu_copy(to, i), bma__percpu_copy(from, i), n);
+}
+
 void *bma_heap_realloc(struct bma_heap *heap, void *ptr, size_t size, unsigned int flags)
 {
 	size_t has = bma_heap_usable_size(ptr);
@@ -229,7 +233,7 @@ void *bma_heap_realloc(struct bma_heap *heap, void *ptr, size_t size, unsigned i
 	p = bma_heap_alloc_flags(heap, size, flags);
 	if (!p)
 		return NULL;
-	memcpy(p, ptr, size < has ? size : has);
+	carry(heap, p, ptr, size < has ? size : has);
 	bma_heap_free(heap, ptr);
 	return p;
 }

@@ -20,8 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ADDRESS_BITS 47
-#define COUNTED ((uint64_t)1 << ADDRESS_BITS)
+/* In a type's word, whose addresses have 48 bits at most and are multiples of 8. */
+#define COUNTED ((uint64_t)1)
 #define CHECK_SHIFT 48
 /* No object is there. */
 #define CLOSED ((void *)1)
@@ -63,7 +63,8 @@ static uint64_t *end_of(const void *obj)
 
 static struct bma_type *unpack(uint64_t word)
 {
-	return (struct bma_type *)(uintptr_t)(word & (COUNTED - 1));
+	return (struct bma_type *)(uintptr_t)(word << (64 - CHECK_SHIFT) >> (64 - CHECK_SHIFT) &
+					      ~COUNTED);
 }
 
 static _Atomic uint64_t *refs_of(uint64_t *end, const struct bma_type *type)

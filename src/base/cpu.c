@@ -4,6 +4,7 @@
 
 #include <linux/membarrier.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -29,6 +30,38 @@ static uint32_t mask_bits(void)
 	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
 
 	return bytes > 0 ? (uint32_t)bytes * 8 : SLOTS_MAX;
+}
+
+/* The last CPU number in a list like "0-1,4", and one more; 0: it cannot be read. */
+static uint32_t end_of_list(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	unsigned int n = 0, end = 0;
+	int c = ',';
+
+	while (f && (c == ',' || c == '-') && fscanf(f, "%u", &n) == 1) {
+		end = n >= end ? n + 1 : end;
+		c = fgetc(f);
+	}
+	if (f)
+		fclose(f);
+	return end;
+}
+
+/* What the process may use now is at least that, whatever the file says. */
+static uint32_t possible(uint32_t bits)
+{
+	uint32_t end = end_of_list("/sys/devices/system/cpu/possible");
+	unsigned long mask[SLOTS_MAX / 64] = {0};
+
+	if (!end || end > bits)
+		return bits;
+	syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+	for (uint32_t i = end; i < bits; i++) {
+		if (mask[i / 64] >> i % 64 & 1)
+			return bits;
+	}
+	return end;
 }
 
 static uint32_t guest_slots(void)
@@ -63,6 +96,7 @@ void bma__cpu_init(void)
 
 	bma__cpu.slots = mask_bits();
 	bma__cpu.guests = guest_slots();
+	bma__cpu.possible = possible(bma__cpu.slots);
 	bma__topo_init(bma__cpu.slots);
 	if (!BMA__RSEQ_BUILT) {
 		choose_guest("this build has no restartable sequences");

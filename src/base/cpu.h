@@ -23,6 +23,8 @@ struct bma__cpu {
 	uint64_t index;	 /* offset of the index word in the rseq area */
 	uint32_t slots;	 /* indices that exist: one for each bit of the kernel's CPU mask */
 	uint32_t guests; /* guest slots beyond them; a power of two */
+	/* Indices that can come up: the kernel's possible CPUs, which are fewer than bits in its mask. */
+	uint32_t possible;
 };
 
 extern struct bma__cpu bma__cpu;

@@ -30,6 +30,17 @@ static struct bma__slab *given(struct bma__engine *e, void *obj, bool rcu, const
 	return slab;
 }
 
+/* Under a ticket: the object can be reached before it is counted. */
+static void free_later(struct bma__engine *e, void *obj)
+{
+	struct bma__ticket ticket = bma__ticket_open(e);
+
+	obj = bma__quarantine_put(e, obj);
+	if (obj)
+		bma__slot_free(e, obj);
+	bma__ticket_close(&ticket);
+}
+
 void bma__checked_free(struct bma__engine *e, void *obj)
 {
 	if (e->flags & BMA__CACHE_CHECKS) {
@@ -48,8 +59,8 @@ void bma__checked_free(struct bma__engine *e, void *obj)
 		return;
 	}
 	if (e->quarantine)
-		obj = bma__quarantine_put(e, obj);
-	if (obj)
+		free_later(e, obj);
+	else
 		bma__slot_free(e, obj);
 }
 

@@ -38,7 +38,7 @@ int bma__engine_init(void)
 	planes_base = (uintptr_t)bma__os.map(((size_t)(planes + 1) << BMA__SLOT_SHIFT) + BMA_PAGE);
 	if (!planes_base)
 		return -ENOMEM;
-	bma__chunk_init(bma__cpu.slots + 1);
+	bma__chunk_init(bma__cpu.possible + 1);
 	bma__heap_map = (struct bma__heap_map){
 		.tags = (const uint16_t *)(uintptr_t)bma__chunk_tags,
 		.units = bma__chunk_tags ? BMA__TAGS : 0,
@@ -295,6 +295,8 @@ static void leave_registry(struct bma__engine *e)
 	/* Before the id can be taken again: the next owner's slots are these. */
 	bma__plane_for_each (e, plane)
 		memset((void *)bma__slot_at(e, plane), 0, sizeof(struct bma__slot));
+	/* Tags of its slabs lead here until the slabs are gone. */
+	*bma__engine_handle(e) = (struct bma_cache){0};
 	by_id[e->id] = NULL;
 	id_hint = e->id;
 	bma__lock_drop(&bma__registry_lock);

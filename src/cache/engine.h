@@ -131,6 +131,8 @@ struct bma__engine {
 	bool orphan;
 	struct bma__engine *orphan_next;
 	uint64_t orphan_due, orphan_nap; /* ns */
+	uint64_t orphan_round;
+	bool reaped; /* somebody looks whether it can be given back */
 
 	struct bma__depot *depot; /* one per node */
 	_Atomic uint64_t *used;	  /* bitmap of planes: slots that were ever touched */

@@ -54,7 +54,9 @@ void bma__heap_refuse(struct bma_heap *heap);
 void *bma__heap_large_alloc(struct bma_heap *heap, size_t size);
 /* The user has it no more; false: he had not before. Any context. */
 bool bma__heap_large_free(struct bma__slab *slab);
-/* What was freed goes to the grace period. May sleep. */
+/* Was something freed that nobody has collected yet? Any context. */
+bool bma__heap_freed(void);
+/* What was freed goes to the grace period; what somebody else just collects has gone there after, too. May sleep. */
 void bma__heap_collect(void);
 /* The same with all that is left. */
 void bma__heap_large_release(struct bma_heap *heap);

@@ -64,12 +64,15 @@ static void let_go(struct bma_heap *h, struct bma__slab *s)
 	atomic_fetch_sub_explicit(&h->large_live, 1, memory_order_release);
 }
 
+bool bma__heap_freed(void)
+{
+	return atomic_load_explicit(&freed, memory_order_relaxed) != NULL;
+}
+
 void bma__heap_collect(void)
 {
 	struct bma__slab *s;
 
-	if (!atomic_load_explicit(&freed, memory_order_relaxed))
-		return;
 	bma__lock_take(&bma__heap_lock);
 	s = atomic_exchange_explicit(&freed, NULL, memory_order_acquire);
 	while (s) {

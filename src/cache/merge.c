@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define BUCKETS 256u
+#define NAP 100000u
 
 struct bma__lock bma__merge_lock = BMA__LOCK_INIT(BMA__RANK_MERGE);
 static struct bma__engine *bucket[BUCKETS]; /* [lock: merge] */
@@ -25,56 +26,71 @@ static const char *difference(const struct bma__engine *e, const struct bma__eng
 	return e->flavor != attr->flavor ? "flavour of RCU" : NULL;
 }
 
-static struct bma__engine *find(const struct bma__engine_attr *attr)
+/* @other: one of the size that differs otherwise. */
+static struct bma__engine *find(const struct bma__engine_attr *attr,
+				const struct bma__engine **other)
 {
-	struct bma__engine *e = *bucket_of(attr->size), *other = NULL;
+	struct bma__engine *e = *bucket_of(attr->size);
 
 	for (; e; e = e->merge_next) {
 		if (e->size != attr->size)
 			continue;
 		if (!difference(e, attr))
 			return e;
-		other = e;
+		*other = e;
 	}
+	return NULL;
+}
+
+static struct bma__engine *make_engine(const struct bma__engine_attr *attr,
+				       const struct bma__engine *other, int *rc)
+{
+	struct bma__engine **first = bucket_of(attr->size), *e;
+
 	if (other)
 		bma__log_verbose(
 			"bma_cache_create: \"%s\" is not merged with \"%s\": their %s differ",
 			attr->name ? attr->name : "?", other->name, difference(other, attr));
-	return NULL;
+	e = bma__engine_create(attr, rc);
+	if (!e)
+		return NULL;
+	e->shared = true;
+	e->merge_next = *first;
+	*first = e;
+	return e;
 }
 
-bool bma__merge_same(const struct bma__engine *a, const struct bma__engine *b)
-{
-	return a && b && a->shared && b->shared && a->size == b->size && a->align == b->align &&
-	       a->flags == b->flags && a->flavor == b->flavor;
-}
-
-void bma__merge_remember(struct bma__engine *e)
-{
-	e->merge_next = *bucket_of(e->size);
-	*bucket_of(e->size) = e;
-}
-
+/* Under the lock, which is dropped while an orphan is looked at: it is given back then, or can be had. */
 static struct bma__engine *get(const struct bma__engine_attr *attr, int *rc)
 {
-	struct bma__engine *e = find(attr);
+	const struct bma__engine *other = NULL;
+	struct bma__engine *e;
 
-	if (!e) {
-		e = bma__engine_create(attr, rc);
-		if (!e)
-			return NULL;
-		e->shared = true;
-		bma__merge_remember(e);
+	while ((e = find(attr, &other)) && e->reaped) {
+		bma__lock_drop(&bma__merge_lock);
+		bma__os_sleep(NAP);
+		bma__lock_take(&bma__merge_lock);
+		other = NULL;
 	}
-	if (!e->refs++)
+	if (!e)
+		e = make_engine(attr, other, rc);
+	if (e && !e->refs++)
 		bma__reclaim_undo(e); /* it may have been an orphan */
 	return e;
+}
+
+/* What asks the dynamic linker is done with no lock of ours held: a constructor of a library may call us under the linker's. */
+static void prepare(const struct bma__engine_attr *attr)
+{
+	if (attr->flags & BMA_CACHE_TRACK)
+		bma__track_prepare();
 }
 
 struct bma__engine *bma__merge_get(const struct bma__engine_attr *attr, int *rc)
 {
 	struct bma__engine *e;
 
+	prepare(attr);
 	bma__lock_take(&bma__merge_lock);
 	e = get(attr, rc);
 	bma__lock_drop(&bma__merge_lock);
@@ -150,6 +166,7 @@ struct bma_cache *bma__merge_open(const struct bma__engine_attr *attr, bool coun
 		snprintf(m->name, sizeof m->name, "%s", attr->name);
 	else
 		snprintf(m->name, sizeof m->name, "cache-%zu", attr->size);
+	prepare(attr);
 	bma__lock_take(&bma__merge_lock);
 	e = get(attr, rc);
 	if (e)

@@ -26,13 +26,10 @@ extern struct bma__lock bma__merge_lock;
 
 /* A reference on the shared engine that @attr describes, made if need be; NULL and @rc. May sleep. */
 struct bma__engine *bma__merge_get(const struct bma__engine_attr *attr, int *rc);
-/* Do equal handles get one or the other? There are two of a kind where one was an orphan, and just looked at, as the other was made. Any context. */
-bool bma__merge_same(const struct bma__engine *a, const struct bma__engine *b);
 /* Give a reference back. May sleep. */
 void bma__merge_put(struct bma__engine *e);
-/* Take an engine out of those that can be found, or put it back. Under the lock. */
+/* Take an engine out of those that can be found. Under the lock. */
 void bma__merge_forget(struct bma__engine *e);
-void bma__merge_remember(struct bma__engine *e);
 
 /* A handle, @counted or not. May sleep. */
 struct bma_cache *bma__merge_open(const struct bma__engine_attr *attr, bool counted, int *rc);

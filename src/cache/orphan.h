@@ -6,8 +6,9 @@
  * Two kinds: shared engines whose last reference went (a new handle may come before they are given back, and then they are none any
  * more), and private ones whose cache was destroyed with BMA_CACHE_DESTROY_ASYNC.
  *
- * Invariant: whoever gives one back has taken it out of the list and out of the shared engines, under the lock, with
- * refs 0: from then on nobody can find it but through an object of it. If something of it is live after all, it goes back into both.
+ * Invariant: an orphan is in the list, its refs are 0 and it is dying. Who looks at one marks it "reaped" under the lock: then nobody else
+ * looks at it, and who wants a handle on it waits. It stays where it can be found until it is given back, so there are never two of
+ * a kind: handles of one would take the other's objects.
  */
 #ifndef BMA_CACHE_ORPHAN_H
 #define BMA_CACHE_ORPHAN_H
@@ -23,5 +24,7 @@ void bma__orphan_add(struct bma__engine *e);
  * there is none.
  */
 uint64_t bma__orphan_reap(bool all);
+/* In a child of fork: who looked at one is not there. Under the lock. */
+void bma__orphan_after_fork(void);
 
 #endif /* BMA_CACHE_ORPHAN_H */

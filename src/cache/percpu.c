@@ -13,7 +13,7 @@ struct bma__percpu bma__percpu;
 void bma__percpu_init(void)
 {
 	bma__percpu.index = bma__cpu.mode == BMA_MODE_GUEST ? 0 : bma__cpu.index;
-	bma__percpu.slots = bma__cpu.slots;
+	bma__percpu.slots = bma__cpu.possible;
 }
 
 uint64_t bma__percpu_here(void)
@@ -28,6 +28,9 @@ uint64_t bma__percpu_here(void)
 void bma__percpu_add_slow(uint64_t *obj, uint64_t n)
 {
 	uint64_t *last = bma__percpu_copy(obj, bma__percpu.slots);
+
+	/* The inlined sequence may have left its descriptor, of code that can be unloaded. */
+	bma__rseq_clear();
 
 #if BMA__RSEQ_BUILT
 	for (int i = 0; i < TRIES && bma__plane_indexed(); i++) {

@@ -138,8 +138,6 @@ static int reclaim_waiting(struct bma__engine *e, uint64_t *live, bool reading)
 		if (!rc)
 			bma__finish_wait(e, true);
 	}
-	if (rc || *live)
-		atomic_store_explicit(&e->dying, false, memory_order_seq_cst);
 	return rc;
 }
 
@@ -162,6 +160,20 @@ void bma__reclaim_undo(struct bma__engine *e)
 	atomic_store_explicit(&e->dying, false, memory_order_seq_cst);
 }
 
+/*
+ * With everything at home, is nobody still in a call that brought it there? A call that frees an object opens its ticket before the
+ * object can be reached, so once nothing is away each of them stands in a ticket or has left.
+ */
+static bool nobody_inside(struct bma__engine *e, uint64_t patience)
+{
+	bool none;
+
+	bma__lock_take(&bma__drain_lock);
+	none = bma__ticket_wait(e, patience);
+	bma__lock_drop(&bma__drain_lock);
+	return none;
+}
+
 bool bma__reclaim_orphan(struct bma__engine *e, uint64_t patience)
 {
 	uint64_t away = 0;
@@ -169,9 +181,11 @@ bool bma__reclaim_orphan(struct bma__engine *e, uint64_t patience)
 
 	if (atomic_load_explicit(&e->reserves, memory_order_acquire))
 		return false;
+	bma__finish_run(e);
 	waits = pending(e);
 	return !bma__reclaim_drain(e, patience, &away) && !away && !waits && !pending(e) &&
-	       !atomic_load_explicit(&e->dying_slabs, memory_order_acquire);
+	       !atomic_load_explicit(&e->dying_slabs, memory_order_acquire) &&
+	       nobody_inside(e, patience);
 }
 
 static int barrier(struct bma__engine *e)

@@ -16,11 +16,12 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 /*
  * The same for an engine that nobody uses, with what waits for a grace period. @live: objects that users
  * hold. Returns 0; -EDEADLK if something waits, or a destructor is to be run, and the caller is in a read
- * section; a negative errno as above. If it is not wholly empty after, it may be used on.
+ * section; a negative errno as above. It is dying after, so that nothing is carved any more: bma__reclaim_undo()
+ * if it is used on.
  */
 int bma__reclaim_engine(struct bma__engine *e, uint64_t *live);
 
-/* It is used on although nothing of it was live. */
+/* It is used on. */
 void bma__reclaim_undo(struct bma__engine *e);
 
 /*

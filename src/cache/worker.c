@@ -77,7 +77,8 @@ static void *worker_main(void *unused)
 		uint64_t nap, orphans;
 
 		bma__waker_look(&thread.waker);
-		bma__heap_collect();
+		if (bma__heap_freed())
+			bma__heap_collect();
 		serve_needs();
 		nap = serve_watched();
 		orphans = bma__orphan_reap(false);

@@ -133,7 +133,7 @@ static void snapshot(struct bma__engine *e, struct bma_cache_stats *s)
 	s->slab_free = e->objs_home;
 	s->slabs = e->nslabs;
 	s->slab_bytes = e->nslabs * e->geo.units * BMA__UNIT_SIZE *
-			(e->geo.percpu ? bma__cpu.slots + 1 : 1);
+			(e->geo.percpu ? bma__percpu.slots + 1 : 1);
 	bma__lock_drop(&e->lock);
 	away = s->cached + s->limbo + s->parked + s->reserved + s->slab_free;
 	s->live = s->carved > away ? s->carved - away : 0;

@@ -12,8 +12,7 @@
 
 #define LEAF_SHIFT 34
 #define LEAF_ENTRIES ((size_t)1 << (LEAF_SHIFT - BMA__CHUNK_SHIFT))
-#define ADDRESS_BITS 48
-#define ROOT_ENTRIES ((size_t)1 << (ADDRESS_BITS - LEAF_SHIFT))
+#define ROOT_ENTRIES ((size_t)1 << (BMA__ADDRESS_BITS - LEAF_SHIFT))
 #define ALL_UNITS UINT32_MAX
 
 struct chunk {
@@ -73,7 +72,7 @@ static struct chunk *chunk_of(uintptr_t addr)
 {
 	struct leaf *leaf;
 
-	if (addr >> ADDRESS_BITS)
+	if (addr >> BMA__ADDRESS_BITS)
 		return NULL;
 	leaf = leaf_of(addr, false);
 	if (!leaf)
@@ -127,7 +126,7 @@ static struct chunk *chunk_map(size_t bytes, uint32_t node)
 	if (!c)
 		return NULL;
 	base = bma__os_map_aligned(bytes, BMA__CHUNK_SIZE);
-	if (!base || (uintptr_t)base >> ADDRESS_BITS || !leaf_of((uintptr_t)base, true)) {
+	if (!base || (uintptr_t)base >> BMA__ADDRESS_BITS || !leaf_of((uintptr_t)base, true)) {
 		if (base)
 			bma__os.unmap(base, bytes);
 		c->next = spare_descriptors;

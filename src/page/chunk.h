@@ -35,7 +35,13 @@
 /* Tags are those of the owners, and: */
 #define BMA__TAG_NONE 0u
 #define BMA__TAG_LARGE 0xffffu
-#define BMA__TAGS ((size_t)1 << (47 - BMA__UNIT_SHIFT))
+/* Bits of the addresses that a program has by default. */
+#if defined(__x86_64__)
+#define BMA__ADDRESS_BITS 47
+#else
+#define BMA__ADDRESS_BITS 48
+#endif
+#define BMA__TAGS ((size_t)1 << (BMA__ADDRESS_BITS - BMA__UNIT_SHIFT))
 
 struct bma__slab;
 

@@ -2,6 +2,8 @@
 /* The calls of a program, see scenario.h. */
 #include "scenario.h"
 
+#include "scenario_heap.h"
+
 #include <bma/bma.h>
 
 #include <errno.h>
@@ -45,6 +47,8 @@ static struct subject subjects[] = {
 	{.attr = {.size = 80, .dtor = destruct}, .burst = 300},
 	{.attr = {.size = 96, .dtor = destruct, .flags = BMA_CACHE_DTOR_RECYCLE}, .burst = 300},
 	{.attr = {.size = 72, .flags = BMA_CACHE_DEBUG}, .burst = 300},
+	{.attr = {.size = 56, .flags = BMA_CACHE_MERGE | BMA_CACHE_COUNT}, .burst = 300},
+	{.attr = {.size = 24, .flags = BMA_CACHE_PERCPU}, .burst = 200},
 };
 static long refused, kept;
 static uint64_t last_mark;
@@ -244,6 +248,7 @@ void scenario_play(void)
 		barrier(s);
 		check_ledger(s);
 	}
+	scenario_heap_play();
 	process_wide();
 	for_each_subject(s)
 	{
@@ -292,6 +297,7 @@ void scenario_end(void)
 		s->reserve = NULL;
 		CHECK(destroy(s), "destroy when nothing fails: size %zu", s->attr.size);
 	}
+	scenario_heap_end();
 	CHECK(!bma_shutdown(), "shutdown");
 	CHECK(!bma_trim(), "trim");
 	bma_stats_get(&st, sizeof st);

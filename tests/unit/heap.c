@@ -416,6 +416,44 @@ Test(heap, the_global_heap_is_one)
 	}
 }
 
+/* What the global heap has no class for it cannot free. */
+Test(heap, only_what_the_global_heap_has_is_its_own)
+{
+	struct bma_cache_attr a = {.attr_size = sizeof a, .size = 100, .flags = BMA_CACHE_MERGE};
+	struct bma_cache *odd = bma_cache_create(&a), *even;
+	struct bma_heap *percpu = make(BMA_HEAP_PERCPU, 0);
+
+	a.size = 104;
+	even = bma_cache_create(&a);
+	bma_heap_global();
+	cr_assert_null(bma_heap_of(bma_cache_alloc(odd)));
+	cr_assert_eq(bma_heap_of(bma_cache_alloc(even)), bma_heap_global());
+	cr_assert_null(bma_heap_of(bma_heap_alloc(percpu, 8)));
+}
+
+Test(heap, realloc_carries_all_copies)
+{
+	struct bma_heap *h = make(BMA_HEAP_PERCPU, 0);
+	uint64_t *p = bma_heap_alloc(h, 8), *copy;
+
+	bma_percpu_for_each(copy, p) *copy = 7;
+	p = bma_heap_realloc(h, p, 100, BMA_SLEEP);
+	cr_assert_eq(bma_percpu_sum_u64(p), 7 * bma_percpu_copies());
+	bma_heap_free(h, p);
+}
+
+/* Though the worker, or another thread, just collects it. */
+Test(heap, what_was_freed_is_not_live)
+{
+	struct bma_heap *h = make(0, 0);
+
+	for (int i = 0; i < 2000; i++) {
+		bma_heap_free(h, bma_heap_alloc_flags(h, 300000, BMA_SLEEP));
+		cr_assert_eq(bma_heap_destroy(h), 0, "%d", i);
+		h = make(0, 0);
+	}
+}
+
 Test(heap, a_reserve_of_a_class)
 {
 	struct bma_heap *h = make(BMA_HEAP_COUNT, 0);
