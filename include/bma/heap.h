@@ -206,7 +206,8 @@ BMA_API void bma_heap_free(struct bma_heap *heap, void *ptr);
 
 /**
  * bma_heap_free_sized - Give an object back whose size is known.
- * @heap, @ptr: as bma_heap_free(); @size: what was asked for when it was allocated.
+ * @heap, @ptr: as bma_heap_free(); @size: what was asked for when it was allocated. Not what bma_heap_realloc() made it less to, which may have
+ * left it in its class; who knows sizes and no more, as allocators that Lua and C++ call do, moves an object whenever bma_heap_cache() of both differ.
  *
  * Cheaper than bma_heap_free(). Of the misuse that is told there this call finds only what bma_cache_free() does.
  *

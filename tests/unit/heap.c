@@ -249,6 +249,20 @@ Test(heap, alignments)
 	cr_assert_eq(bma_heap_destroy(h), 0);
 }
 
+/* So its new size is not one to free it by. */
+Test(heap, what_shrinks_a_little_stays_in_its_class)
+{
+	struct bma_heap *h = make(BMA_HEAP_PRIVATE, BMA_CACHE_DEBUG);
+	void *p = bma_heap_alloc_flags(h, 100, BMA_SLEEP);
+
+	cr_assert_eq(bma_heap_realloc(h, p, 60, 0), p);
+	cr_assert_eq(bma_heap_usable_size(p), 104);
+	cr_assert_neq(bma_heap_cache(h, 60), bma_heap_cache(h, 100));
+	bma_heap_free_sized(h, p, 100);
+	cr_assert_eq(stats(h).live, 0);
+	cr_assert_eq(bma_heap_destroy(h), 0);
+}
+
 Test(heap, realloc_as_c17_says)
 {
 	struct bma_heap *h = make(BMA_HEAP_PRIVATE, 0);
