@@ -22,10 +22,13 @@ struct subject {
 	unsigned int n;
 };
 
+bool scenario_heap_all;
+
 static struct subject subjects[] = {
-	{.flags = BMA_HEAP_PRIVATE},
-	{.flags = BMA_HEAP_COUNT},
-	{.flags = BMA_HEAP_PERCPU | BMA_HEAP_PRIVATE},
+	/* Few classes, for each is made and destroyed in each run. */
+	{.flags = BMA_HEAP_PRIVATE | BMA_HEAP_KERNEL_CLASSES},
+	{.flags = BMA_HEAP_COUNT | BMA_HEAP_KERNEL_CLASSES},
+	{.flags = BMA_HEAP_PERCPU | BMA_HEAP_PRIVATE | BMA_HEAP_KERNEL_CLASSES},
 };
 
 #define for_each_subject(s)                                                                        \
@@ -35,6 +38,8 @@ static bool create(struct subject *s)
 {
 	struct bma_heap_attr a = {.attr_size = sizeof a, .flags = s->flags};
 
+	if (scenario_heap_all && a.flags & BMA_HEAP_COUNT)
+		a.flags = s->flags = BMA_HEAP_COUNT;
 	if (!s->heap) {
 		errno = 0;
 		s->heap = bma_heap_create(&a);
@@ -45,7 +50,7 @@ static bool create(struct subject *s)
 
 static bool fits(const struct subject *s, size_t size)
 {
-	return !(s->flags & BMA_HEAP_PERCPU) || size <= BMA_PERCPU_SIZE_MAX;
+	return !(s->flags & BMA_HEAP_KERNEL_CLASSES) || size <= 4096;
 }
 
 /* Returns how many were refused. */
@@ -91,7 +96,7 @@ static void grow(struct subject *s)
 	unsigned char *p;
 	size_t i;
 
-	if (!s->n || s->flags & BMA_HEAP_PERCPU)
+	if (!s->n || s->flags & BMA_HEAP_KERNEL_CLASSES)
 		return;
 	p = s->objs[s->n - 1];
 	i = s->of[s->n - 1];
@@ -112,7 +117,7 @@ static void destroy(struct subject *s)
 
 void scenario_heap_play(void)
 {
-	for (int round = 0; round < 3; round++) {
+	for (int round = 0; round < 2; round++) {
 		for_each_subject(s)
 		{
 			if (!create(s))
