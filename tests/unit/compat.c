@@ -113,6 +113,24 @@ Test(compat, when_it_comes_back)
 	bpf_mem_alloc_destroy(&ma);
 }
 
+/* The same by the calls for any size. */
+Test(compat, when_it_comes_back_by_size)
+{
+	struct bpf_mem_alloc ma = make(0, false);
+	void *p = bpf_mem_alloc(&ma, 64);
+
+	bpf_mem_free(&ma, p);
+	cr_assert_eq(bpf_mem_alloc(&ma, 64), p);
+	urcu_memb_register_thread();
+	urcu_memb_read_lock();
+	bpf_mem_free_rcu(&ma, p);
+	for (int i = 0; i < 1000; i++)
+		cr_assert_neq(bpf_mem_alloc(&ma, 64), p);
+	urcu_memb_read_unlock();
+	urcu_memb_unregister_thread();
+	bpf_mem_alloc_destroy(&ma);
+}
+
 Test(compat, any_size)
 {
 	struct bpf_mem_alloc ma = make(0, false);
