@@ -144,7 +144,6 @@ static int fill(struct bma_bpf *set, struct part *part, size_t size)
 				      .ctx = part,
 				      .ctx_free = release,
 				      .batch = set->percpu ? BATCH : batch_for(size),
-				      .high = 2 * (set->percpu ? BATCH : batch_for(size)),
 				      .reserve = stock_for(size, set->percpu)};
 	struct bma_cache *cache;
 	int rc = set->percpu ? fill_copies(part, size) : 0;
