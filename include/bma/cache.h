@@ -95,7 +95,7 @@ struct rcu_flavor_struct;
 
 /**
  * BMA_CACHE_MERGE - Share the memory of other such caches of the same object size, alignment, flavour of RCU and debug flags
- * (the kernel's merging of kmem_caches): a thousand small caches then cost what one does. For a cache with @ctor, @dtor,
+ * (the kernel's merging of kmem_caches): a thousand small caches then cost what one does. For a cache with @ctor, @dtor, @ctx_free,
  * @low, @high, @batch, @reserve or @limbo_max the flag has no effect (BMA_CONF=verbose says so). What is different: a plain free
  * promises only that memory stays mapped, not that it stays of this type, so readers need bma_cache_free_rcu(); statistics are those of all
  * caches together; bma_cache_destroy() does not know what is live unless %BMA_CACHE_COUNT is set, never says -EBUSY then, and
@@ -151,7 +151,10 @@ struct rcu_flavor_struct;
  *        %BMA_CACHE_DTOR_RECYCLE also each time an object was freed, before it can be handed out again: then a
  *        plain free waits for a grace period, too, and @dtor must leave the object so that it may be
  *        run again. It may allocate and free, but not destroy the cache nor wait for it.
- * @ctx: passed to @ctor and @dtor; used until bma_cache_destroy() has returned 0.
+ * @ctx: passed to @ctor and @dtor; used until bma_cache_destroy() has returned 0, with %BMA_CACHE_DESTROY_ASYNC until @ctx_free.
+ * @ctx_free: run once, after the last @dtor, when nothing uses @ctx any more: by the bma_cache_destroy() that returns 0, or with
+ *            %BMA_CACHE_DESTROY_ASYNC later by who gives the memory back. May sleep, with no lock of BMA held; NULL: none. Not run if the cache could
+ *            not be made.
  * @low: objects in the depot, per slot in use, below which the worker refills; 0: a quarter of @reserve.
  * @high: objects a slot keeps at most before it turns to the depot; 0: starts at 2 x @batch and
  *        adapts, up to 4 MiB of objects per slot.
@@ -176,6 +179,7 @@ struct bma_cache_attr {
 	void (*ctor)(void *obj, void *ctx);
 	void (*dtor)(void *obj, void *ctx);
 	void *ctx;
+	void (*ctx_free)(void *ctx);
 	uint32_t low;
 	uint32_t high;
 	uint32_t batch;

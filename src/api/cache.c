@@ -107,8 +107,8 @@ static size_t natural_align(size_t size)
 /* What keeps a cache from sharing its engine; NULL: nothing. */
 static const char *private_by(const struct bma_cache_attr *a)
 {
-	if (a->ctor || a->dtor)
-		return "it has a constructor or a destructor";
+	if (a->ctor || a->dtor || a->ctx_free)
+		return "it has a constructor, a destructor or ctx_free";
 	if (a->low || a->high || a->batch || a->reserve || a->limbo_max)
 		return "it has low, high, batch, reserve or limbo_max";
 	return NULL;
@@ -156,6 +156,7 @@ struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 		.ctor = attr->ctor,
 		.dtor = attr->dtor,
 		.ctx = attr->ctx,
+		.ctx_free = attr->ctx_free,
 		.low = attr->low,
 		.high = attr->high,
 		.batch = attr->batch,

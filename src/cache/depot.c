@@ -127,7 +127,7 @@ static uintptr_t take_stock(struct bma__engine *e, struct bma__depot *d)
 
 /*
  * One round over all stacks: a magazine in hand, or 0; @nth: how many had been got before. @plane: for which slot, or
- * UINT32_MAX for none, who has the oldest first.
+ * UINT32_MAX for none: what is drained is first what came back from grace periods, which may be hardly filled, then the oldest.
  */
 static uintptr_t take_once(struct bma__engine *e, struct bma__depot *d, uint32_t plane,
 			   uint64_t *nth)
@@ -138,13 +138,13 @@ static uintptr_t take_once(struct bma__engine *e, struct bma__depot *d, uint32_t
 		word = take_near(e, &d->local[plane % BMA__DEPOT_LOCAL]);
 		if (!word)
 			word = take_recent(e, d, plane);
+	} else {
+		word = take_recent(e, d, 0);
 	}
 	if (!word)
 		word = take_stock(e, d);
 	if (!word)
 		word = take_all_near(e, d);
-	if (!word && plane == UINT32_MAX)
-		word = take_recent(e, d, 0);
 	if (word)
 		*nth = atomic_fetch_add_explicit(&d->gets, 1, memory_order_relaxed);
 	return word;

@@ -390,15 +390,21 @@ struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int 
 	bma__sample_begin(e);
 	bma__engine_set_marks(e);
 	*rc = stock(e);
-	if (!*rc)
+	if (!*rc) {
+		e->ctx_free = attr->ctx_free;
 		return e;
+	}
 	bma__reclaim_unused(e);
 	bma__engine_free(e);
 	return NULL;
 }
 
+/* Nobody has it pinned once it has left the registry, so nobody runs a destructor of it. */
 void bma__engine_free(struct bma__engine *e)
 {
+	void (*ctx_free)(void *ctx) = e->ctx_free;
+	void *ctx = e->ctx;
+
 	leave_registry(e);
 	bma__mag_unpromise(e->class, atomic_load_explicit(&e->slot_mags, memory_order_relaxed));
 	bma__quarantine_free(e);
@@ -406,6 +412,8 @@ void bma__engine_free(struct bma__engine *e)
 	if (e->flags & BMA__CACHE_TOOLS)
 		bma__tools_pool(e, false);
 	bma__meta_free(e, e->bytes);
+	if (ctx_free)
+		ctx_free(ctx);
 }
 
 struct bma__engine *bma__engine_next(struct bma__engine *e)

@@ -48,6 +48,7 @@ struct bma__engine {
 	void (*ctor)(void *obj, void *ctx);
 	void (*dtor)(void *obj, void *ctx);
 	void *ctx;
+	void (*ctx_free)(void *ctx); /* when it is freed; NULL as long as it was not handed out */
 	char name[BMA__NAME_MAX];
 	size_t bytes; /* of this struct with its depots */
 
@@ -171,6 +172,7 @@ struct bma__engine_attr {
 	void (*ctor)(void *obj, void *ctx);
 	void (*dtor)(void *obj, void *ctx);
 	void *ctx;
+	void (*ctx_free)(void *ctx);
 	uint32_t low, high, batch;
 	struct bma_heap *heap; /* as in the handle */
 };
@@ -201,7 +203,7 @@ static inline struct bma_cache *bma__engine_handle_at(uint32_t id)
 
 /* Slots that stay empty for ever. */
 uintptr_t bma__engine_no_slots(void);
-/* Take it out of the registry and free it; all of its objects are at home. May sleep. */
+/* Take it out of the registry and free it, its context last; all of its objects are at home. No lock is held. May sleep. */
 void bma__engine_free(struct bma__engine *e);
 
 /* First engine after @e (NULL: the first), pinned; @e is unpinned. For walks that drop the lock. */

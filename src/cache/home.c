@@ -78,13 +78,16 @@ static uint32_t carve_once(struct bma__engine *e, uint32_t node, void **out, uin
 	return got;
 }
 
-/* A destructor must be able to tell an object that nobody was ever given. */
+/*
+ * A destructor must be able to tell an object that nobody was ever given. It is of memory that the system or the chunk cleared, and is
+ * not touched; but a tool that watches has to see it written.
+ */
 static void construct(struct bma__engine *e, void *obj)
 {
 	if (!e->dtor && !e->ctor)
 		return;
 	bma__debug_begin(e, obj);
-	if (e->dtor)
+	if (e->dtor && e->flags & BMA__CACHE_TOOLS)
 		memset(obj, 0, e->size);
 	if (e->ctor)
 		e->ctor(obj, e->ctx);

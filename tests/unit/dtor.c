@@ -3,6 +3,7 @@
 #include "dtor.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define MEMB urcu_memb_flavor
 
@@ -199,4 +200,31 @@ Test(dtor, a_destroy_in_a_section_changes_nothing, .timeout = 20)
 	cr_assert_eq(bma_cache_destroy(c), 0);
 	assert_once_each((unsigned int)before.carved);
 	MEMB.unregister_thread();
+}
+
+static long resident_kib(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	long pages = 0;
+
+	cr_assert_eq(fscanf(f, "%*s %ld", &pages), 1);
+	fclose(f);
+	return pages * sysconf(_SC_PAGESIZE) / 1024;
+}
+
+/* Eight MiB of stock are pointers until somebody takes them; and zeros then. */
+Test(dtor, fresh_objects_are_not_touched)
+{
+	struct bma_cache_attr a = attr_destructed(0);
+	unsigned char *p;
+	long before;
+
+	a.size = 4096;
+	a.reserve = 2048;
+	make(&a);
+	before = resident_kib();
+	p = bma_cache_alloc(make(&a));
+	cr_assert_lt(resident_kib() - before, 2048);
+	for (int i = 0; i < 4096; i++)
+		cr_assert_eq(p[i], 0);
 }

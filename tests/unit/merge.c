@@ -278,6 +278,57 @@ Test(merge, asynchronous_destroy_runs_destructors)
 	cr_assert_eq((uint64_t)destructed, carved);
 }
 
+static int released;
+
+static void release(void *ctx)
+{
+	cr_assert_eq(ctx, &released);
+	cr_assert_neq(destructed, 0, "after the last destructor");
+	released++;
+}
+
+static struct bma_cache *make_released(uint64_t flags)
+{
+	struct bma_cache_attr a = {.attr_size = sizeof a,
+				   .size = 100,
+				   .batch = 2,
+				   .dtor = destruct,
+				   .ctx = &released,
+				   .ctx_free = release,
+				   .flags = flags};
+
+	return bma_cache_create(&a);
+}
+
+Test(merge, the_context_goes_last)
+{
+	struct bma_cache *c = make_released(0);
+	void *p = bma_cache_alloc(c);
+
+	cr_assert_eq(bma_cache_destroy(c), -EBUSY);
+	cr_assert_eq(released, 0);
+	bma_cache_free(c, p);
+	cr_assert_eq(bma_cache_destroy(c), 0);
+	cr_assert_eq(released, 1);
+}
+
+/* Objects may be freed, and come home, after the destroy. Of a cache that was not made nothing is released. */
+Test(merge, the_context_waits_for_the_last_object)
+{
+	struct bma_cache *c = make_released(BMA_CACHE_DESTROY_ASYNC);
+	void *p = bma_cache_alloc(c);
+
+	cr_assert_null(make_released(BMA_CACHE_POISON));
+	cr_assert_eq(bma_cache_destroy(c), 0);
+	for (int i = 0; i < 4; i++)
+		bma_trim();
+	cr_assert_eq(released, 0);
+	bma_cache_free(c, p);
+	for (int i = 0; i < 10 && !released; i++)
+		bma_trim();
+	cr_assert_eq(released, 1);
+}
+
 /* What ten thousand handles more cost: no page of slabs, a quarter KiB each. */
 Test(merge, ten_thousand_handles)
 {

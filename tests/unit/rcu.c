@@ -255,3 +255,30 @@ Test(rcu, any_size, .timeout = 20)
 		}
 	}
 }
+
+/*
+ * One magazine for each grace period, with one object: many of them are no stock. When the depot has too many it is they
+ * that go back to the slabs, and not the half of the reserve that nobody touched.
+ */
+Test(rcu, sparse_magazines_do_not_displace_the_stock)
+{
+	enum { N = 200 };
+	struct bma_cache_attr a = attr(64);
+	struct bma_cache *c;
+	void *p[N];
+	unsigned int n = 0;
+
+	setenv("BMA_CONF", "worker:off", 1);
+	a.batch = 62;
+	a.reserve = 8 * 62;
+	c = make(&a);
+	for (int i = 0; i < N; i++)
+		p[i] = bma_cache_alloc_flags(c, BMA_SLEEP);
+	for (int i = 0; i < N; i++) {
+		bma_cache_free_rcu(c, p[i]);
+		bma_poll(BMA_POLL_GP);
+	}
+	while (bma_cache_alloc(c))
+		n++;
+	cr_assert_geq(n, 4 * 62, "%u objects in stock", n);
+}
