@@ -179,7 +179,9 @@ GROUPS = (
     Group("merge-handle", r"^merge/handle/",
           peers=MERGED + ("bma-inline", "bma-heap", "kmem_cache"), every=3, turn=1),
     Group("percpu", r"^percpu/(?!memory)", 2, COUNTERS, every=3, turn=2),
-    Group("percpu-memory", r"^percpu/memory/", peers=COUNTERS, every=3),
+    # Memory is the same however an addition is called.
+    Group("percpu-memory", r"^percpu/memory/",
+          peers=tuple(p for p in COUNTERS if p != "bma-percpu-exported"), every=3),
     *(
         Group(f"trace-{name}", rf"^trace/{name}$", peers=BMA + HEAPS + MALLOCS, every=3, turn=i)
         for i, name in enumerate(("lua", "redis", "sqlite3"))
