@@ -84,16 +84,15 @@ void host_pin_node(int node, int i)
 	bind_to(topology_of_node(machine, node, i % machine->node[node].cpus));
 }
 
-size_t host_resident(void)
+/* The figure in KiB that stands behind @key in a file; ends the process if it cannot be read. */
+static size_t read_kib(const char *path, const char *key)
 {
-	/* Not statm: since 6.2 its figures may be off by some dozen pages per CPU. */
-	static const char key[] = "\nRss:";
 	char text[4096];
 	ssize_t n = -1;
 	char *line;
 	int fd;
 
-	fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		n = read(fd, text, sizeof(text) - 1);
 		close(fd);
@@ -102,10 +101,21 @@ size_t host_resident(void)
 		text[n] = 0;
 		line = strstr(text, key);
 		if (line)
-			return strtoul(line + sizeof(key) - 1, NULL, 10) * 1024;
+			return strtoul(line + strlen(key), NULL, 10) * 1024;
 	}
-	fprintf(stderr, "bench: cannot read the resident size\n");
+	fprintf(stderr, "bench: %s says nothing of %s\n", path, key + 1);
 	exit(1);
+}
+
+size_t host_resident(void)
+{
+	/* Not statm: since 6.2 its figures may be off by some dozen pages per CPU. */
+	return read_kib("/proc/self/smaps_rollup", "\nRss:");
+}
+
+size_t host_page_tables(void)
+{
+	return read_kib("/proc/self/status", "\nVmPTE:");
 }
 
 double host_seconds(void)

@@ -34,6 +34,8 @@ void host_pin_node(int node, int i);
 
 /** host_resident - Resident bytes of this process, exact; allocates nothing. */
 size_t host_resident(void);
+/** host_page_tables - Bytes of its page tables, which are not resident bytes of it. */
+size_t host_page_tables(void);
 /** host_seconds - A monotonic clock. */
 double host_seconds(void);
 /** host_tick_ns - Nanoseconds per tick of the two counters below; measured on the first call. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One program per peer: its workloads, under Google Benchmark's command line. */
+#include "crew.h"
 #include "workloads/workload.h"
 
 static const struct {
@@ -20,12 +21,18 @@ static const struct {
 	{WORKLOAD_MAPS, maps_register},
 	{0, numa_register}, /* asks itself, row by row */
 	{WORKLOAD_TRACE, trace_register},
+	{WORKLOAD_SIZES, heap_sizes_register},
+	{WORKLOAD_MAPS, merge_resident_register},
+#if (PEER_WORKLOADS) & WORKLOAD_HANDLES
+	{WORKLOAD_HANDLES, merge_handle_register},
+#endif
 };
 
 int main(int argc, char **argv)
 {
 	host_init();
 	peer_init(argv[0]);
+	crew_read_time(argc, argv);
 	bench_add_context("peer", PEER_NAME);
 	bench_add_context("peer_version", peer_version());
 	for (size_t i = 0; i < BENCH_ARRAY_SIZE(workloads); i++) {
@@ -35,6 +42,10 @@ int main(int argc, char **argv)
 #ifdef BENCH_BMA_FIGURES
 	burst_register();
 	exchanges_register();
+#endif
+#ifdef BENCH_PEERS_BMA_HEAP_H
+	heap_known_register();
+	heap_free_register();
 #endif
 	return bench_main(argc, argv);
 }

@@ -1,21 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* BMA as its users link it: the shared library; inline calls unless BMA_NO_INLINE is defined. */
+/*
+ * BMA as its users link it: the shared library; inline calls unless BMA_NO_INLINE is defined. Included by
+ * peers that have defined a PEER_NAME and PEER_WORKLOADS of their own, and PEER_CACHE_FLAGS or PEER_OWN_POOL.
+ */
 #include <bma/bma.h>
 
 #ifdef BENCH_BMA_EXPORTED
 #ifndef BMA_NO_INLINE
 #error "the exported peer is to be compiled with BMA_NO_INLINE"
 #endif
-#define PEER_NAME "bma-exported"
-#else
-#ifdef BMA_NO_INLINE
+#elif defined(BMA_NO_INLINE)
 #error "this compiler cannot inline the calls"
 #endif
+
+#ifndef PEER_NAME
+#ifdef BENCH_BMA_EXPORTED
+#define PEER_NAME "bma-exported"
+#else
 #define PEER_NAME "bma-inline"
 #endif
-#define PEER_WORKLOADS (WORKLOAD_ALL | WORKLOAD_TRACE)
+#define PEER_WORKLOADS (WORKLOAD_ALL | WORKLOAD_TRACE | WORKLOAD_HANDLES)
+#endif
 
-typedef struct bma_cache *peer_pool;
+#ifndef PEER_CACHE_FLAGS
+#define PEER_CACHE_FLAGS 0
+#endif
+
+#define PEER_META_BYTES 1
 
 static inline void peer_init(const char *argv0)
 {
@@ -43,15 +54,35 @@ static inline const char *peer_version(void)
 	return text;
 }
 
+/* Bytes that the library has mapped for what it knows of slabs and caches. */
+static inline uint64_t peer_meta_bytes(void)
+{
+	struct bma_stats stats = {0};
+
+	if (bma_stats_get(&stats, sizeof(stats)))
+		bench_die("bma_stats_get failed");
+	return stats.meta_bytes;
+}
+
+#ifndef PEER_OWN_POOL
+typedef struct bma_cache *peer_pool;
+
 static inline peer_pool peer_create(size_t size, size_t objects)
 {
-	struct bma_cache_attr attr = {.attr_size = sizeof(attr), .size = size};
+	struct bma_cache_attr attr = {
+		.attr_size = sizeof(attr), .size = size, .flags = PEER_CACHE_FLAGS};
 	struct bma_cache *cache = bma_cache_create(&attr);
 
 	(void)objects;
 	if (!cache)
 		bench_die("bma_cache_create failed");
 	return cache;
+}
+
+static inline void peer_destroy(peer_pool pool)
+{
+	if (bma_cache_destroy(pool))
+		bench_die("bma_cache_destroy: objects are live");
 }
 
 static inline void *peer_alloc(peer_pool pool)
@@ -72,6 +103,8 @@ static inline void peer_free(peer_pool pool, void *p)
 {
 	bma_cache_free(pool, p);
 }
+
+#endif /* PEER_OWN_POOL */
 
 static inline void peer_trim(peer_pool pool)
 {

@@ -3,7 +3,7 @@
 #include "../kmem_cache/kmem_cache.h"
 
 #define PEER_NAME "kmem_cache"
-#define PEER_WORKLOADS WORKLOAD_ALL
+#define PEER_WORKLOADS (WORKLOAD_ALL | WORKLOAD_HANDLES)
 
 typedef struct kmem_cache *peer_pool;
 
@@ -25,6 +25,12 @@ static inline peer_pool peer_create(size_t size, size_t objects)
 	if (!cache)
 		bench_die("kmem_cache_create failed: no memory or no restartable sequences");
 	return cache;
+}
+
+static inline void peer_destroy(peer_pool pool)
+{
+	if (kmem_cache_destroy(pool))
+		bench_die("kmem_cache_destroy: objects are live");
 }
 
 static inline __attribute__((always_inline)) void *peer_alloc(peer_pool pool)

@@ -24,7 +24,7 @@ static inline void peer_init(const char *argv0)
 }
 
 #ifndef PEER_WORKLOADS
-#define PEER_WORKLOADS (WORKLOAD_ALL | WORKLOAD_TRACE)
+#define PEER_WORKLOADS (WORKLOAD_ALL | WORKLOAD_TRACE | WORKLOAD_SIZES)
 #endif
 
 #ifndef PEER_OWN_POOL

@@ -14,6 +14,9 @@
  *	void *peer_alloc(pool)            may return NULL if peer_alloc_slow() can do better
  *	void *peer_alloc_slow(pool)       after that NULL; does not return without an object
  *	void peer_free(pool, object)
+ *	void peer_destroy(pool)           with WORKLOAD_HANDLES: of a pool with no live objects
+ *	uint64_t peer_meta_bytes()        if PEER_META_BYTES is defined: what the peer's own
+ *	                                  figures say its bookkeeping takes
  *	void peer_trim(pool)              give memory back, as far as the peer can be told to
  *	void peer_thread_enter(), peer_thread_leave()
  *	                                  around the use by every thread but the first
@@ -41,6 +44,10 @@
 #define WORKLOAD_MAPS 128
 /* Objects of any size: bench/trace/heap.h knows how. */
 #define WORKLOAD_TRACE 256
+/* The same, of sizes that nobody knew before: no pool is made for any of them. */
+#define WORKLOAD_SIZES 512
+/* Pools that are made and destroyed: it has peer_destroy(). */
+#define WORKLOAD_HANDLES 1024
 #define WORKLOAD_ALL 255
 
 /**

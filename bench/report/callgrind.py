@@ -18,8 +18,8 @@ def available():
 
 
 def _instructions(program, pairs):
-    # The worker's own work is not part of a call.
-    env = {**os.environ, "BMA_CONF": "worker:off"}
+    # The worker's own work is not part of a call, nor is what valgrind would be told of each object.
+    env = {**os.environ, "BMA_CONF": "worker:off,tools:off"}
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
     try:
         done = subprocess.run(

@@ -12,6 +12,7 @@ RATE = "items_per_second"
 CHURN = r"^rcu/churn/"
 LOCKED_MAP = r"^htab/(overwrite|batch|diff_cpu)/map:locked$"
 PREALLOCATED = ("preallocated",)
+UNSIZED = r"^heap/free/"
 ONE_THREAD = (r"/threads:\d+$", "/threads:1")
 ONE_OF_CROWD = (r"^crowd_(.*)/threads:\d+$", r"threads_\1/threads:1")
 
@@ -119,6 +120,32 @@ GOALS = (
     Goal(
         "map, free_rcu / preallocated", r"^htab/diff_cpu/map:locked$",
         RATE, ">= 0.3", "bma-rcu", PREALLOCATED,
+    ),
+    # Both in one process, in turn: the ratio of the medians is a figure of the row.
+    Goal(
+        "heap pair, size known / cache pair", r"^heap/known/",
+        "sized_over_cache", "<= 1.15", "bma-heap",
+    ),
+    Goal("free without size / cache free", UNSIZED, "unsized_over_cache", "<= 1.5", "bma-heap"),
+    Goal(
+        "the same, exported", UNSIZED, "unsized_over_cache", "<= 1.5", "bma-heap-exported",
+    ),
+    Goal(
+        "sizes unknown / best malloc", r"^heap/(pair|batch|touched)/",
+        CPU, "<= 1.0", "bma-heap", MALLOCS,
+    ),
+    Goal("merged maps / live bytes", r"^merge/resident/", "over_live", "<= 1.15", "bma-merged"),
+    Goal(
+        "ns to make and destroy a handle", r"^merge/handle/handles:10000$",
+        "last_ns", "<= 2000", "bma-merged",
+    ),
+    Goal(
+        "bytes of a handle", r"^merge/handle/handles:10000$",
+        "meta_bytes", "<= 256", "bma-merged",
+    ),
+    Goal(
+        "resident bytes of a copy", r"^percpu/memory/n:1000000$",
+        "copy_bytes", "<= 8.5", "bma-percpu",
     ),
     Goal("failed updates, free", LOCKED_MAP, "failed", "<= 0", "bma-free"),
     Goal("failed updates, free_rcu", LOCKED_MAP, "failed", "<= 0", "bma-rcu"),

@@ -5,6 +5,9 @@ import re
 from dataclasses import dataclass, field
 
 BMA = ("bma-inline", "bma-exported")
+# Objects of any size, and pools that share their memory.
+HEAPS = ("bma-heap", "bma-heap-exported")
+MERGED = ("bma-merged",)
 LIMITS = ("null-call", "floor-rseq-list", "floor-rseq-magazine", "floor-tls-magazine")
 MALLOCS = ("glibc", "jemalloc", "gperftools", "mimalloc")
 # Beside what a program gets that only knows malloc(), what their own calls give it.
@@ -25,7 +28,9 @@ LFHT = ("bma-rcu",) + GLIBC_RCU
 SLEEPERS = ("glibc", "gslice", "lfstack", "kmem_cache")
 # They have no threads of their own, so their threads should have all of their CPUs' time.
 HELPLESS = ("ring", "preallocated", "glibc-free")
-ALL_PEERS = tuple(dict.fromkeys(PEERS + RCU + LOCKED))
+# Counters that many threads add to; an array for each thread is a limit, not a rival.
+COUNTERS = ("bma-percpu", "bma-percpu-exported", "padded", "atomic", "thread-local")
+ALL_PEERS = tuple(dict.fromkeys(BMA + HEAPS + MERGED + PEERS + RCU + LOCKED + COUNTERS))
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,16 @@ class Family:
 
 
 FAMILIES = (
-    Family(r"^(?!rcu/|htab)", PEERS, BMA, RIVALS),
+    Family(
+        r"^(?!heap/|merge/|percpu/|rcu/|htab)",
+        BMA + HEAPS + MERGED + LIMITS + RIVALS, BMA + HEAPS + MERGED, RIVALS,
+    ),
+    Family(r"^heap/", HEAPS + MALLOCS, HEAPS, MALLOCS),
+    Family(
+        r"^merge/", MERGED + ("bma-inline", "bma-heap", "kmem_cache") + MALLOCS,
+        MERGED, ("kmem_cache",) + MALLOCS,
+    ),
+    Family(r"^percpu/", COUNTERS, ("bma-percpu",), ("padded", "atomic")),
     Family(r"^rcu/", RCU, ("bma-rcu",), CALL_RCU + DEFER_RCU),
     Family(r"^htab", LOCKED, ("bma-rcu",), GLIBC_RCU),
 )
@@ -79,6 +93,9 @@ THEMES = (
     Theme("latency", r"^latency"),
     Theme("recorded programs", r"^trace/"),
     Theme("instructions", r"^callgrind/"),
+    Theme("sizes that nobody knows", r"^heap/"),
+    Theme("pools that share their memory", r"^merge/"),
+    Theme("counters of each CPU", r"^percpu/"),
     Theme("frees that readers delay", r"^rcu/"),
     Theme("the kernel's htab_mem", r"^htab"),
 )
@@ -132,7 +149,7 @@ GROUPS = (
     # Once in each process, or with an address space of its own.
     Group("warmup", r"^warmup/"),
     Group("mix", r"^mix$", every=3, turn=1),
-    Group("maps", r"^maps/", 2, every=3, turn=2),
+    Group("maps", r"^maps/", 2, PEERS + ("bma-merged", "bma-heap"), every=3, turn=2),
     # Alone in its process: the memory of others would be counted.
     Group("footprint", r"^footprint/"),
     Group(
@@ -149,8 +166,24 @@ GROUPS = (
     Group("rcu-churn", r"^rcu/churn/", 50, RCU, every=3),
     Group("rcu-throttled", r"^rcu/throttled/", 50, ("bma-rcu",) + GLIBC_RCU, every=3),
     *_htab(),
+    Group("heap-known", r"^heap/known/", peers=HEAPS),
+    Group("heap-free", r"^heap/free/", 2, HEAPS),
     *(
-        Group(f"trace-{name}", rf"^trace/{name}$", peers=BMA + MALLOCS, every=3, turn=i)
+        Group(f"heap-{name}", rf"^heap/(pair|batch|touched)/{name}$", 2, HEAPS + MALLOCS,
+              every=3, turn=i)
+        for i, name in enumerate(("lua", "redis", "sqlite3"))
+    ),
+    # Once in each process: what others keep would be counted, and memory that they gave back be used.
+    Group("merge-resident", r"^merge/resident/",
+          peers=MERGED + ("bma-inline", "bma-heap", "kmem_cache") + MALLOCS, every=3),
+    Group("merge-handle", r"^merge/handle/",
+          peers=MERGED + ("bma-inline", "bma-heap", "kmem_cache"), every=3, turn=1),
+    Group("percpu", r"^percpu/(?!memory)", 2, COUNTERS, every=3, turn=2),
+    # Memory is the same however an addition is called.
+    Group("percpu-memory", r"^percpu/memory/",
+          peers=tuple(p for p in COUNTERS if p != "bma-percpu-exported"), every=3),
+    *(
+        Group(f"trace-{name}", rf"^trace/{name}$", peers=BMA + HEAPS + MALLOCS, every=3, turn=i)
         for i, name in enumerate(("lua", "redis", "sqlite3"))
     ),
 )
@@ -182,7 +215,7 @@ class Column:
         for start, kind in (("^latency", "latency"), ("^callgrind", "instructions")):
             if self.rows.startswith(start):
                 return kind
-        return "memory" if re.match(r"B each|[KM]iB|x live", self.unit) else "speed"
+        return "memory" if re.match(r"B each|B page|[KM]iB|x live", self.unit) else "speed"
 
 
 COLUMNS = (
@@ -237,6 +270,23 @@ COLUMNS = (
     Column(r"^trace/", "again_ns", "CPU ns again", "lower"),
     Column(r"^trace/", "again_per_second", "M/s again", "higher", 1e-6),
     Column(r"^trace/", "peak_kib", "KiB peak", "lower"),
+    Column(r"^heap/(known|free)/", "cache_ns", "ns cache", ""),
+    Column(r"^heap/(known|free)/", "sized_ns", "ns sized", ""),
+    Column(r"^heap/(known|free)/", "unsized_ns", "ns unsized", ""),
+    Column(r"^heap/(known|free)/", "sized_over_cache", "x cache, sized", "lower"),
+    Column(r"^heap/(known|free)/", "unsized_over_cache", "x cache, unsized", "lower"),
+    Column(r"^heap/(pair|batch|touched)/", "cpu_ns", "ns", "lower"),
+    Column(r"^merge/resident/", "over_live", "x live", "lower"),
+    Column(r"^merge/resident/", "map_bytes", "B each map", ""),
+    Column(r"^merge/handle/", "last_ns", "ns to make, destroy", "lower"),
+    Column(r"^merge/handle/", "handle_bytes", "B each, resident", "lower"),
+    Column(r"^merge/handle/", "meta_bytes", "B each, its figure", ""),
+    Column(r"^percpu/memory/", "copy_bytes", "B each copy", "lower"),
+    Column(r"^percpu/memory/", "table_bytes", "B page tables each", "lower"),
+    Column(r"^percpu/memory/", "object_bytes", "B each, 2 CPUs", ""),
+    Column(r"^percpu/memory/", "make_ns", "ns to make", ""),
+    Column(r"^percpu/(add/|sum)", "cpu_ns", "ns", "lower"),
+    Column(r"^percpu/threads_add/", "items_per_second", "M/s", "higher", 1e-6),
     Column(r"^callgrind/", "instructions", "instr.", "lower"),
 )
 

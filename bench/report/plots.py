@@ -18,10 +18,16 @@ MEMORY = (
      ("full_ratio", "thin_ratio", "mixed_ratio")),
     ("Bytes of each map with 8 objects of 64", r"^maps/", ("map_bytes",)),
     ("Recorded programs: peak of resident memory, KiB", r"^trace/", ("peak_kib",)),
+    ("1000 maps of 50 objects of 64 bytes: resident bytes over live ones", r"^merge/resident/",
+     ("over_live",)),
+    ("Resident bytes of each of 10000 pools", r"^merge/handle/", ("handle_bytes",)),
+    ("Resident bytes of each copy of a counter of 8 bytes", r"^percpu/memory/", ("copy_bytes",)),
     ("Waiting for readers and resident, at most, MiB", r"^rcu/",
      ("waiting_peak_kib", "resident_peak_kib")),
     ("htab_mem: memory, MiB", r"^htab", ("memory_mib", "memory_peak_mib")),
 )
+# Themes in which there are more subjects than the caches.
+SHARED = ("recorded programs", "many maps")
 
 
 def _peers(results, row, order=ALL_PEERS):
@@ -52,8 +58,11 @@ def overview(results):
     chart = Dots("BMA, inlined calls: how much better, geometric means",
                  "times better (left of 1: worse)", [], at_one=True)
     for s in sums(results):
-        if s.subject in ("bma-inline", "bma-rcu"):
+        inlined = ("bma-inline", "bma-rcu", "bma-heap", "bma-merged", "bma-percpu")
+        if s.subject in inlined:
             label = s.theme if s.kind in ("speed", s.theme) else f"{s.theme}: {s.kind}"
+            if s.subject in ("bma-heap", "bma-merged") and s.theme in SHARED:
+                label += f", {s.subject}"
             for rival, mean in (("best malloc", s.times_best_malloc),
                                 ("best rival of any kind", s.times_best_rival)):
                 chart.add(label, rival, mean, mean, mean)

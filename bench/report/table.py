@@ -12,6 +12,8 @@ _SHORT = {
     "floor-rseq-list": "rseq list", "floor-rseq-magazine": "rseq mag.",
     "floor-tls-magazine": "tls mag.", "gperftools": "gperf", "rte_mempool": "rte_pool",
     "bma-rcu": "free_rcu", "bma-rcu-exported": "exported", "bma-rcu-capped": "capped",
+    "bma-heap": "heap", "bma-heap-exported": "heap exp.", "bma-merged": "merged",
+    "bma-percpu": "percpu", "bma-percpu-exported": "exported", "thread-local": "tls array",
     "kmem_cache": "kmem", "bma-free": "free", "preallocated": "prealloc", "glibc-free": "glibc",
     **{
         f"{m}-{how}_rcu": f"{how} {'gperf' if m == 'gperftools' else m}"

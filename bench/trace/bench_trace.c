@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Replays recorded programs: one row for each file NAME.trace in the folder that BENCH_TRACES names,
- * by default `traces` beside the program. Once per process, as the program ran: the first pass is what
+ * Replays recorded programs: one row for each trace of folder.h. Once per process, as the program ran: the first pass is what
  * the program would have seen, page faults included; in the passes after it the heap has its memory.
  *
  * Each peer finds as much memory touched before as it needs: a virtual machine's host gives memory on
@@ -9,24 +8,21 @@
  */
 #include "workloads/workload.h"
 
+#include "trace/folder.h"
 #include "trace/heap.h"
 
 #ifdef HEAP_THERE
 #include "trace/peak.h"
 #include "trace/replay.h"
 
-#include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /* Passes after the first. */
 #define AGAIN 3
-#define NAMES_MAX 64
 
-static char folder[PATH_MAX - 256];
 static int cpu_of[TRACE_THREADS_MAX];
 
 struct pass {
@@ -34,18 +30,11 @@ struct pass {
 	double cpu; /* of the process */
 };
 
-/* A trace that cannot be read ends this process: it runs no other row. */
 static void load(struct schedule *plan, const char *name)
 {
-	struct trace_error error;
 	struct trace trace;
-	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%s.trace", folder, name);
-	if (trace_read(&trace, path, &error)) {
-		fprintf(stderr, "bench: %s\n", error.text);
-		exit(2);
-	}
+	trace_load(&trace, name);
 	schedule_make(plan, &trace);
 	trace_drop(&trace);
 }
@@ -175,27 +164,6 @@ static void trace(struct bench_state *st, void *arg)
 	bench_set_counter(st, "trace_threads", (double)plan.n, 0);
 }
 
-static void find_folder(void)
-{
-	const char *named = getenv("BENCH_TRACES");
-	char *slash;
-	ssize_t n;
-
-	if (named) {
-		snprintf(folder, sizeof(folder), "%s", named);
-		return;
-	}
-	n = readlink("/proc/self/exe", folder, sizeof(folder) - 16);
-	folder[n > 0 ? n : 0] = 0;
-	slash = strrchr(folder, '/');
-	strcpy(slash ? slash + 1 : folder, "traces");
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void add(char *name)
 {
 	char row[NAME_MAX + 16];
@@ -210,23 +178,9 @@ static void add(char *name)
 
 void trace_register(void)
 {
-	static const char suffix[] = ".trace";
-	char *names[NAMES_MAX];
-	struct dirent *entry;
-	size_t n = 0;
-	DIR *dir;
+	char *names[TRACE_NAMES_MAX];
+	size_t n = trace_names(names);
 
-	find_folder();
-	dir = opendir(folder);
-	while (dir && n < NAMES_MAX && (entry = readdir(dir))) {
-		size_t length = strlen(entry->d_name), end = length - strlen(suffix);
-
-		if (length > strlen(suffix) && !strcmp(entry->d_name + end, suffix))
-			names[n++] = strndup(entry->d_name, end);
-	}
-	if (dir)
-		closedir(dir);
-	qsort(names, n, sizeof(names[0]), compare_names);
 	for (size_t i = 0; i < n; i++)
 		add(names[i]);
 }

@@ -2,8 +2,8 @@
 /*
  * The heap of the peer that this file is compiled for.
  *
- * A malloc is one. Of BMA, which has caches of one size each, one is made here as allocators with
- * size classes are made: classes of 8, 16, 32, 48 ... 128 bytes, from there on eight to each doubling, so at
+ * A malloc is one, and so is a heap of BMA's (peer bma-heap): it is told the size when it allocates. For
+ * the peers that are caches of one size, one is made here as allocators with size classes are made: classes of 8, 16, 32, 48 ... 128 bytes, from there on eight to each doubling, so at
  * most an eighth is wasted. The class of a size is computed on each allocation. The class of an
  * object, which such an allocator looks up by the address, stands in the object's slot: one load
  * less than it would need. A realloc within a class leaves the object where it is.
@@ -20,8 +20,10 @@
 
 #include <string.h>
 
+/* HEAP_THERE: there is one; HEAP_ANY_SIZE: and heap_init() need not be told what is asked of it. */
 #if defined(BENCH_PEERS_MALLOC_H)
 #define HEAP_THERE 1
+#define HEAP_ANY_SIZE 1
 
 struct heap_object {
 	void *p;
@@ -69,6 +71,76 @@ static inline void heap_realloc(struct heap_object *o, size_t old, size_t size)
 static inline void heap_free(const struct heap_object *o)
 {
 	free(o->p);
+}
+
+#elif defined(BENCH_PEERS_BMA_HEAP_H)
+#define HEAP_THERE 1
+#define HEAP_ANY_SIZE 1
+
+struct heap_object {
+	void *p;
+};
+
+static struct bma_heap *heap_mine;
+
+static inline __attribute__((noreturn, cold)) void heap_die(const char *why)
+{
+	bench_die(why);
+}
+
+static inline void heap_init(const struct schedule *plan)
+{
+	(void)plan;
+	if (!heap_mine)
+		heap_mine = bma_heap_made();
+}
+
+static inline void heap_there(const void *p)
+{
+	if (__builtin_expect(!p, 0))
+		bench_die("out of memory");
+}
+
+/* Each call is the one of any context, and that which may sleep if there was nothing. */
+static inline void heap_alloc(struct heap_object *o, size_t size)
+{
+	o->p = bma_heap_alloc(heap_mine, size);
+	if (__builtin_expect(!o->p, 0)) {
+		o->p = bma_heap_alloc_flags(heap_mine, size, BMA_SLEEP);
+		heap_there(o->p);
+	}
+}
+
+static inline void heap_calloc(struct heap_object *o, size_t size)
+{
+	heap_alloc(o, size);
+	memset(o->p, 0, size);
+}
+
+static inline void heap_aligned(struct heap_object *o, size_t align, size_t size)
+{
+	o->p = bma_heap_alloc_aligned(heap_mine, align, size, 0);
+	if (__builtin_expect(!o->p, 0)) {
+		o->p = bma_heap_alloc_aligned(heap_mine, align, size, BMA_SLEEP);
+		heap_there(o->p);
+	}
+}
+
+static inline void heap_realloc(struct heap_object *o, size_t old, size_t size)
+{
+	void *p = bma_heap_realloc(heap_mine, o->p, size, 0);
+
+	(void)old;
+	if (__builtin_expect(!p, 0)) {
+		p = bma_heap_realloc(heap_mine, o->p, size, BMA_SLEEP);
+		heap_there(p);
+	}
+	o->p = p;
+}
+
+static inline void heap_free(const struct heap_object *o)
+{
+	bma_heap_free(heap_mine, o->p);
 }
 
 #elif defined(BMA_CACHE_H)

@@ -24,7 +24,12 @@ void maps_register(void);
 void latency_register(void);
 void numa_register(void);
 void trace_register(void);
+void heap_sizes_register(void);
+void merge_resident_register(void);
+void merge_handle_register(void);
 /* Of BMA only. */
+void heap_known_register(void);
+void heap_free_register(void);
 void burst_register(void);
 void exchanges_register(void);
 /* Of the methods to defer frees. */

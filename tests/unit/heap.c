@@ -98,6 +98,29 @@ Test(heap, classes_waste_no_more_than_they_promise)
 	cr_assert_eq(bma_heap_destroy(h), 0);
 }
 
+/* What inlined code computes, which is frozen: for every size the smallest class that fits, and as it ever was around the boundaries. */
+Test(heap, the_class_of_every_size)
+{
+	static const struct {
+		size_t size;
+		unsigned int class;
+	} frozen[] = {{1, 0},	  {8, 0},     {9, 1},	    {64, 7},
+		      {65, 8},	  {72, 8},    {128, 15},    {129, 16},
+		      {4096, 55}, {4097, 56}, {5120, 56},   {5121, 57},
+		      {8192, 59}, {8193, 60}, {262143, 79}, {BMA_HEAP_CLASS_MAX, 79}};
+
+	for (size_t size = 1; size <= BMA_HEAP_CLASS_MAX; size++) {
+		unsigned int c = bma__heap_class(size);
+
+		cr_assert_lt(c, BMA__HEAP_CLASSES, "%zu", size);
+		cr_assert_geq(bma__heap_class_size(c), size, "%zu", size);
+		cr_assert(!c || bma__heap_class_size(c - 1) < size, "%zu: class %u", size, c);
+	}
+	for (size_t i = 0; i < sizeof frozen / sizeof frozen[0]; i++)
+		cr_assert_eq(bma__heap_class(frozen[i].size), frozen[i].class, "%zu",
+			     frozen[i].size);
+}
+
 Test(heap, the_kernels_classes)
 {
 	static const size_t sizes[] = {16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096};

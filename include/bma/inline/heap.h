@@ -29,15 +29,16 @@ struct bma__heap_map {
 };
 extern BMA_API struct bma__heap_map bma__heap_map;
 
-/* The class of a size from 1 to BMA_HEAP_CLASS_MAX: which doubling it is in, and which part of that. */
+/*
+ * The class of a size from 1 to BMA_HEAP_CLASS_MAX: which doubling it is in, and which part of that. Up to 64 bytes classes are as far apart as in the
+ * doubling after it, so they are computed as part of that one: where sizes are mixed, a branch between the two would be guessed wrongly.
+ */
 static inline __attribute__((always_inline)) unsigned int bma__heap_class(size_t size)
 {
-	unsigned int doubling;
+	unsigned int doubling =
+		63u - (unsigned int)__builtin_clzll(((unsigned long long)size - 1) | 64);
 
-	if (size <= 64)
-		return (unsigned int)((size + 7) / 8) - 1;
-	doubling = 63u - (unsigned int)__builtin_clzll((unsigned long long)size - 1);
-	if (size <= 4096)
+	if (__builtin_expect(size <= 4096, 1))
 		return BMA__HEAP_SMALL + (doubling - 6) * 8 +
 		       (unsigned int)((size - 1) >> (doubling - 3)) - 8;
 	return BMA__HEAP_SMALL + BMA__HEAP_MEDIUM + (doubling - 12) * 4 +
