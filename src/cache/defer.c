@@ -214,19 +214,24 @@ static void release_magazines(struct bma__engine *e)
 	bma__engine_end(e);
 }
 
-/* Counted when they are gone: who waits for that looks at the count alone. */
+/*
+ * Counted when they are gone: who waits for that looks at the count alone. The pages of large ones are given back before, with no lock held that
+ * others wait for, and with the slab in the list, where a child of fork finds it.
+ */
 static void release_slabs(struct bma__flavor *f)
 {
-	bma__lock_take(&bma__purge_lock);
-	while (f->doomed) {
-		struct bma__slab *slab = f->doomed;
+	struct bma__slab *slab;
+
+	while ((slab = f->doomed)) {
 		uint64_t bytes = bma__slab_bytes(slab);
 
+		bma__large_empty(slab);
+		bma__lock_take(&bma__purge_lock);
 		f->doomed = slab->next;
 		bma__finish_slab_later(slab);
 		atomic_fetch_sub_explicit(&f->dying_bytes, bytes, memory_order_release);
+		bma__lock_drop(&bma__purge_lock);
 	}
-	bma__lock_drop(&bma__purge_lock);
 }
 
 static void synchronize(struct bma__flavor *f)

@@ -23,11 +23,12 @@ struct bma__flavor {
 	_Atomic uint64_t limbo_peak;  /* the most that was */
 	_Atomic uint64_t dying_bytes; /* slabs given up and not let go */
 	struct bma__slab *dying;      /* [lock: purge] given up, not yet waited for */
-	struct bma__slab *doomed;     /* [lock: purge] the running grace period is for these */
-	struct bma__need batch;	      /* [in_period] engines whose magazines it is for */
-	_Atomic uint32_t waiters;     /* threads that wait for a batch to end */
-	_Atomic bool urgent;	      /* a cache is half way to its limit */
-	_Atomic bool watching;	      /* the thread looks in by itself every flush time */
+	struct bma__slab
+		*doomed;	/* [lock: purge, in_period] the running grace period is for these */
+	struct bma__need batch; /* [in_period] engines whose magazines it is for */
+	_Atomic uint32_t waiters; /* threads that wait for a batch to end */
+	_Atomic bool urgent;	  /* a cache is half way to its limit */
+	_Atomic bool watching;	  /* the thread looks in by itself every flush time */
 
 	/* What ran. */
 	_Atomic bool in_period;	  /* somebody runs a batch */

@@ -282,8 +282,6 @@ void bma__chunk_free_run(void *addr, size_t bytes)
 {
 	struct chunk *c = chunk_of((uintptr_t)addr);
 
-	/* Pages one by one, while others go on. */
-	bma__os.advise(addr, bytes, MADV_DONTNEED);
 	bma__lock_take(&bma__chunk_lock);
 	atomic_fetch_sub_explicit(&used, bytes, memory_order_relaxed);
 	if (chunk_unmap(c, bytes))

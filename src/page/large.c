@@ -2,6 +2,8 @@
 /* Large objects, see large.h. */
 #include "page.h"
 
+#include <sys/mman.h>
+
 struct large {
 	struct bma__slab slab; /* first */
 	size_t bytes;
@@ -67,6 +69,12 @@ void bma__large_set_link(struct bma__slab *slab, struct bma__slab *next)
 struct bma__slab *bma__large_link(const struct bma__slab *slab)
 {
 	return of(slab)->link;
+}
+
+void bma__large_empty(struct bma__slab *slab)
+{
+	if (!slab->geo.units)
+		bma__os.advise(slab->base, of(slab)->bytes, MADV_DONTNEED);
 }
 
 void bma__large_destroy(struct bma__slab *slab)

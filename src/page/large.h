@@ -25,6 +25,8 @@ bool bma__large_drop(struct bma__slab *slab);
 /* A link for whoever has it. */
 void bma__large_set_link(struct bma__slab *slab, struct bma__slab *next);
 struct bma__slab *bma__large_link(const struct bma__slab *slab);
+/* Give its pages back, and keep it; nothing for a slab of a class. May sleep; takes as long as there are pages. */
+void bma__large_empty(struct bma__slab *slab);
 /* Give it back to the system. May sleep. */
 void bma__large_destroy(struct bma__slab *slab);
 
