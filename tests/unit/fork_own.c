@@ -100,7 +100,7 @@ static bool slot_is_owned(void)
 
 Test(fork_own, a_guest_slot_stays_owned)
 {
-	struct bma__view v;
+	struct bma__view v = {0};
 
 	setenv("BMA_CONF", "worker:off", 1);
 	cr_assert_eq(bma_fuzz_set_slot(0), 0);
