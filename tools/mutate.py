@@ -110,7 +110,7 @@ def code():
 
 def passes():
     done = run(["ctest", "--test-dir", "built", "-R", QUICK, "-E", "^process.step", "-j2", "--timeout",
-                "60", "--stop-on-failure"], 300)
+                "200", "--stop-on-failure"], 900)
     return done is not None and done.returncode == 0
 
 
