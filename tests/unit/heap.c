@@ -496,6 +496,34 @@ Test(heap, what_was_freed_is_not_live)
 	}
 }
 
+Test(heap, odd_arguments)
+{
+	struct bma_heap *h = bma_heap_create(NULL), *kernel = make(BMA_HEAP_KERNEL_CLASSES, 0);
+	struct bma_heap_stats s;
+	void *objs[3];
+	char *large;
+
+	cr_assert_not_null(h);
+	cr_assert_str_eq(stats(h).name, "heap");
+	cr_assert_null(bma_heap_cache(h, 0));
+	cr_assert_null(bma_heap_cache(h, BMA_HEAP_CLASS_MAX + 1));
+	cr_assert_eq(bma_heap_stats_get(NULL, &s, sizeof s), -EINVAL);
+	cr_assert_eq(bma_heap_stats_get(h, NULL, sizeof s), -EINVAL);
+	cr_assert_eq(bma_heap_stats_get(h, &s, 0), -EINVAL);
+	cr_assert_eq(bma_heap_alloc_bulk(h, 1 << 20, objs, 3, 0), 0);
+	cr_assert_eq(bma_heap_alloc_bulk(h, 1 << 20, objs, 3, BMA_SLEEP), 3);
+	large = objs[0];
+	cr_assert_eq(bma_heap_usable_size(large + 4096), 0);
+	cr_assert_null(bma_heap_of(large + 4096));
+	bma_heap_free_sized(h, large, 1 << 20);
+	bma_heap_free_bulk(h, objs + 1, 2);
+	cr_assert_null(bma_heap_alloc_aligned(h, 64, 0, 0));
+	cr_assert_null(bma_heap_alloc_aligned(h, 64, BMA_HEAP_CLASS_MAX + 1, 0));
+	cr_assert_null(bma_heap_alloc_aligned(h, 64, SIZE_MAX, 0));
+	cr_assert_null(bma_heap_alloc_aligned(kernel, 128, 4096, 0), "128 more are too many");
+	cr_assert_eq(bma_heap_destroy(kernel), 0);
+}
+
 Test(heap, a_reserve_of_a_class)
 {
 	struct bma_heap *h = make(BMA_HEAP_COUNT, 0);

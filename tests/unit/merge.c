@@ -75,10 +75,14 @@ Test(merge, what_differs_does_not_share)
 	DIFFERS(x->size = 56, 1);
 	DIFFERS(x->align = 64, 1);
 	DIFFERS(x->flags |= BMA_CACHE_DEBUG, 1);
+	DIFFERS(x->flags |= BMA_CACHE_TRACK, 1);
 	DIFFERS(x->flags |= BMA_CACHE_PERCPU, 1);
 	DIFFERS(x->flags &= ~BMA_CACHE_MERGE, 0);
 	DIFFERS(x->ctor = construct, 0);
 	DIFFERS(x->dtor = construct, 0);
+	DIFFERS(x->low = 10, 0);
+	DIFFERS(x->high = 100, 0);
+	DIFFERS(x->batch = 14, 0);
 	DIFFERS(x->reserve = 100, 0);
 	DIFFERS(x->limbo_max = 100000, 0);
 #undef DIFFERS

@@ -209,6 +209,26 @@ Test(object, a_reader_gets_no_reference_of_what_is_gone)
 	cr_assert_eq(bma_heap_destroy(h), 0);
 }
 
+Test(object, odd_arguments)
+{
+	struct bma_heap_attr a = {.attr_size = sizeof a, .flags = BMA_HEAP_PERCPU};
+	struct bma_heap *h = heap(), *percpu = bma_heap_create(&a);
+	struct node *n = node(h), *counted = bma_new_type_refcounted(h, &rcu_type, BMA_SLEEP);
+
+	cr_assert_null(bma_new(percpu, struct point));
+	cr_assert_null(bma_tryget(n), "it is not counted");
+	cr_assert_null(bma_tryget(&h), "it is no object");
+	urcu_memb_register_thread();
+	urcu_memb_read_lock();
+	bma_put(counted);
+	bma_kptr_clear(&counted->next);
+	cr_assert_null(bma_kptr_peek(&counted->next));
+	urcu_memb_read_unlock();
+	urcu_memb_unregister_thread();
+	bma_drop(h, n);
+	cr_assert_eq(bma_heap_destroy(percpu), 0);
+}
+
 /* Until the reader leaves nobody gets the memory. */
 Test(object, deferred_ones_wait_for_readers)
 {
@@ -241,6 +261,9 @@ MISUSE(not_of_a_heap, bma_drop(h, malloc(64)))
 MISUSE(dropped_though_counted, bma_drop(h, counted))
 MISUSE(put_though_not_counted, bma_put(p))
 MISUSE(put_too_often, bma_put(counted); bma_put(counted))
+MISUSE(a_slot_owns_nothing_typed, struct bma_kptr slot = {bma_heap_alloc(h, 64)};
+       bma_kptr_clear(&slot))
+MISUSE(a_slot_owns_nothing, struct bma_kptr slot = {&h}; bma_kptr_clear(&slot))
 MISUSE(inside_an_object, bma_drop(h, &p->y))
 
 struct shared {
@@ -298,6 +321,12 @@ static int see(const char *name, size_t size, uint64_t live, void *arg)
 	return 0;
 }
 
+static int stop(const char *name, size_t size, uint64_t live, void *arg)
+{
+	(void)name, (void)size, (void)live, (void)arg;
+	return 7;
+}
+
 Test(object, names_are_seen_once)
 {
 	struct bma_heap *h = heap();
@@ -306,6 +335,7 @@ Test(object, names_are_seen_once)
 
 	cr_assert_eq(bma_type_visit(see, &seen), 0);
 	cr_assert_eq(seen, 1);
+	cr_assert_eq(bma_type_visit(stop, &seen), 7);
 	bma_drop(h, p);
 	bma_drop(h, q);
 	cr_assert_eq(bma_heap_destroy(h), 0);

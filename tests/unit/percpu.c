@@ -171,6 +171,11 @@ Test(percpu, memory_is_used_for_who_writes)
 	cr_assert_eq(bma_heap_destroy(h), 0);
 }
 
+static void build(void *obj, void *ctx)
+{
+	(void)obj, (void)ctx;
+}
+
 Test(percpu, bad_attributes_are_refused)
 {
 	struct bma_cache_attr a = {.attr_size = sizeof a, .flags = BMA_CACHE_PERCPU};
@@ -180,7 +185,17 @@ Test(percpu, bad_attributes_are_refused)
 	a.size = 8;
 	a.flags |= BMA_CACHE_POISON;
 	cr_assert_null(bma_cache_create(&a));
+	a.flags = BMA_CACHE_PERCPU | BMA_CACHE_SAMPLE;
+	cr_assert_null(bma_cache_create(&a));
+	a.flags = BMA_CACHE_PERCPU | BMA_CACHE_KEY;
+	cr_assert_null(bma_cache_create(&a));
 	a.flags = BMA_CACHE_PERCPU;
+	a.ctor = build;
+	cr_assert_null(bma_cache_create(&a));
+	a.ctor = NULL;
+	a.dtor = build;
+	cr_assert_null(bma_cache_create(&a));
+	a.dtor = NULL;
 	a.align = 8192;
 	cr_assert_null(bma_cache_create(&a));
 	cr_assert_eq(errno, EINVAL);

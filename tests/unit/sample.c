@@ -370,3 +370,49 @@ Test(sample, conf_asks_as_far_as_a_cache_can_have_it)
 	a.align = 8192;
 	cr_assert_not(sampled(&a));
 }
+
+/* What is said of an address, read back from the standard error. */
+static const char *said(const void *at)
+{
+	static char line[4096];
+	int ends[2], err = dup(2);
+	ssize_t n;
+
+	cr_assert_eq(pipe(ends), 0);
+	dup2(ends[1], 2);
+	close(ends[1]);
+	bma__sample_fault(at);
+	dup2(err, 2);
+	close(err);
+	n = read(ends[0], line, sizeof line - 1);
+	close(ends[0]);
+	line[n > 0 ? n : 0] = 0;
+	return line;
+}
+
+#define SAYS(at, what) cr_assert(strstr(said(at), what), "%s", said(at))
+
+/* Left and right of two neighbours, inside, after the free; of the place that nobody ever had nothing. */
+Test(sample, what_a_fault_says)
+{
+	struct bma_cache *c = cache_of(64, 0);
+	char *p = sample(c), *q, *last = (char *)bma__sample_base + BMA__SAMPLE_BYTES - 1;
+
+	pairs(c, MANY);
+	q = sample(c);
+	SAYS(p + 64, "byte 0 behind its end was touched\n");
+	SAYS(p - 1, "byte 1 before it was touched\n");
+	SAYS(p + 3, "byte 3 was touched\n");
+	SAYS(p, "allocated");
+	SAYS(q + 70, "byte 6 behind its end");
+	SAYS(q - 2, "byte 2 before it");
+	cr_assert_str_empty(said(last));
+	/* In the page between them: of the nearer one. */
+	if (q > p && q - p < 3 * 4096) {
+		SAYS((void *)(((uintptr_t)p & ~4095ul) + 4096), "behind its end");
+		SAYS((void *)(((uintptr_t)q & ~4095ul) - 1), "was touched");
+	}
+	bma_cache_free(c, q);
+	SAYS(q + 5, "byte 5 was touched, and nobody has the object");
+	bma__sample_show(q);
+}
