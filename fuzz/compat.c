@@ -18,11 +18,11 @@ static bool is_zero(const struct bpf_mem_alloc *ma)
 static void call_init(struct compat_ma *m, unsigned int arg)
 {
 	static const int sizes[16] = {0,       0,
-				      1,       8,
-				      24,      64,
-				      96,      200,
-				      -1,      512,
-				      4096,    8192,
+				      0,       0,
+				      0,       1,
+				      8,       64,
+				      200,     -1,
+				      512,     4096,
 				      32768,   (32 << 10) + 1,
 				      1 << 20, (1 << 20) + 1};
 	bool percpu = arg & 1;
@@ -100,10 +100,15 @@ static void call_set_dtor(struct compat_ma *m, unsigned int arg)
 
 static void call_alloc(struct compat_ma *m, unsigned int arg)
 {
-	size_t size = arg & 3 ? arg >> 2 & 255 : arg >> 2, most = m->percpu ? 4096 : 4088;
-	bool may = m->kind == COMPAT_ANY && size && size <= most;
+	/* Many of them about as large as may be. */
+	size_t size = arg & 3 ? arg >> 2 & 255 : 4080 + (arg >> 2 & 31),
+	       most = m->percpu ? 4096 : 4088;
+	bool may;
 	void *p;
 
+	if (!(arg & 0x203))
+		size = arg >> 2 & 4095;
+	may = m->kind == COMPAT_ANY && size && size <= most;
 	if (!compat_room())
 		return;
 	may = may && m->filled >> compat_class(size) & 1;

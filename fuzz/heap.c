@@ -23,9 +23,9 @@ static void rare(struct heap_call *call)
 	unsigned int which = call->arg & 7;
 
 	call->arg >>= 3;
-	if (which >= 5 && call->arg & 15)
+	if (which >= 5 && call->arg & 3)
 		return;
-	call->arg >>= which >= 5 ? 4 : 0;
+	call->arg >>= which >= 5 ? 2 : 0;
 	rares[which](call);
 }
 

@@ -24,7 +24,7 @@ size_t heap_size(unsigned int arg)
 	case 1:
 		return n % 40000;
 	case 2:
-		return n * 50;
+		return n % 2048 * 200;
 	case 3:
 		return n % 1100;
 	default:

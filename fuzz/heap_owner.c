@@ -99,6 +99,13 @@ static void reserve_drop(struct heap_owner *o)
 	o->reserve_count = 0;
 }
 
+static bool is_busy(const struct heap_owner *o)
+{
+	if (o->heap && o->flags & BMA_HEAP_DESTROY_ALL)
+		return o->reserve;
+	return o->reserve || o->large || (heap_counts(o) && o->small);
+}
+
 static void close_owner(struct heap_owner *o)
 {
 	bool all = o->heap && o->flags & BMA_HEAP_DESTROY_ALL, busy;
@@ -109,7 +116,7 @@ static void close_owner(struct heap_owner *o)
 		heap_types_close(o);
 	if (!heap_counts(o))
 		reserve_drop(o);
-	busy = o->reserve || (!all && (o->large || (heap_counts(o) && o->small)));
+	busy = is_busy(o);
 	rc = o->heap ? bma_heap_destroy(o->heap) : bma_cache_destroy(o->cache);
 	fuzz_operations++;
 	FUZZ_CHECK(rc == (busy ? -EBUSY : 0), "%d, %llu and %llu live", rc,
@@ -350,6 +357,8 @@ void heap_end(void)
 		if (!heap_open(o))
 			continue;
 		heap_stats(o);
+		if (is_busy(o) && (o->large || heap_counts(o)))
+			close_owner(o); /* which is refused */
 		reserve_drop(o);
 		heap_types_close(o);
 		while ((h = heap_pick(o, 0))) {
