@@ -339,7 +339,7 @@ void heap_call_add(struct heap_call *call)
 void heap_call_slot(struct heap_call *call)
 {
 	fuzz_operations++;
-	FUZZ_CHECK(!bma_fuzz_set_slot(call->arg & 255), "slot");
+	FUZZ_CHECK(!bma_fuzz_set_slot(call->arg & 7), "slot");
 }
 
 void heap_call_poll(struct heap_call *call)

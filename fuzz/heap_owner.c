@@ -37,6 +37,15 @@ static uint64_t checks(unsigned int which, bool percpu)
 	return flags[which & 15] & ~(percpu ? not_percpu : 0);
 }
 
+/*
+ * What shares with the global heap stays for the next input, with a stock that grows by what was missing: rare, or each input takes
+ * longer than the last.
+ */
+static const struct rcu_flavor_struct *flavor_for(unsigned int what, unsigned int more)
+{
+	return what & 128 && !(more & 0xf0) ? NULL : &heap_flavor;
+}
+
 static void open_heap(struct heap_owner *o, unsigned int what, unsigned int more)
 {
 	static const uint64_t kinds[8] = {0,
@@ -53,7 +62,7 @@ static void open_heap(struct heap_owner *o, unsigned int what, unsigned int more
 	attr.flags |= (what >> 3 & 3) == 3 ? BMA_HEAP_KERNEL_CLASSES : 0;
 	attr.flags |= (what >> 5 & 3) == 3 ? BMA_HEAP_PERCPU : 0;
 	attr.cache_flags = checks(more, attr.flags & BMA_HEAP_PERCPU);
-	attr.rcu = what & 128 ? NULL : &heap_flavor;
+	attr.rcu = flavor_for(what, more);
 	o->heap = bma_heap_create(&attr);
 	o->flags = attr.flags;
 	o->key.cache_flags =
@@ -72,7 +81,7 @@ static void open_cache(struct heap_owner *o, unsigned int what, unsigned int mor
 	attr.size = o->size = cache_sizes[what >> 2 & 7];
 	attr.flags = kinds[what & 3] | checks(more & 7 ? 0 : more >> 3, percpu);
 	attr.flags |= percpu ? BMA_CACHE_PERCPU : 0;
-	attr.rcu = what & 128 ? NULL : &heap_flavor;
+	attr.rcu = flavor_for(what, more);
 	o->cache = bma_cache_create(&attr);
 	o->flags = attr.flags;
 	o->key.cache_flags =
