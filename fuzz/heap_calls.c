@@ -165,12 +165,6 @@ void heap_call_aligned(struct heap_call *call)
 	}
 	FUZZ_CHECK(size && !wrong, "%p of %zu bytes at %zu", p, size, align);
 	h = heap_add(o, p, size, align, flags & BMA_ZERO ? HEAP_ZEROED : HEAP_ANY);
-	/* Of its class, perhaps: of a large one there is a run of pages. */
-	if (!h->large && bma_heap_usable_size(p) > BMA_HEAP_CLASS_MAX) {
-		h->large = true;
-		o->large++;
-		o->small--;
-	}
 	h->sized = false;
 }
 

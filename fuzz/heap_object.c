@@ -132,7 +132,8 @@ struct heap_object *heap_add(struct heap_owner *o, void *at, size_t size, size_t
 				  .sized = true,
 				  .of_cache = o->cache != NULL,
 				  .kernel = o->heap && o->flags & BMA_HEAP_KERNEL_CLASSES,
-				  .large = o->heap && size > BMA_HEAP_CLASS_MAX};
+				  .large =
+					  o->heap && bma_heap_usable_size(at) > BMA_HEAP_CLASS_MAX};
 	if (fresh == HEAP_ZEROED ||
 	    (fresh == HEAP_ANY && o->key.cache_flags & (BMA_CACHE_ZERO_FREE | BMA_CACHE_PERCPU) &&
 	     !h->large))
