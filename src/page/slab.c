@@ -148,7 +148,9 @@ struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *o
 			slab->tracks =
 				(struct bma__slab_track *)(void *)(slab->filled + words(geo->objs));
 	}
-	bma__tools_slab(slab->base, geo->units * BMA__UNIT_SIZE, true);
+	/* Per-CPU objects are not told to tools one by one, so neither is what is around them. */
+	if (!geo->percpu)
+		bma__tools_slab(slab->base, geo->units * BMA__UNIT_SIZE, true);
 	if (geo->guard)
 		bma__guard_close(slab->base, geo->units * BMA__UNIT_SIZE);
 	bma__chunk_set_slab(slab->base, geo->units, slab);
@@ -176,7 +178,8 @@ void bma__slab_destroy(struct bma__slab *slab)
 	}
 	bma__chunk_set_tag(slab->base, slab->geo.units, BMA__TAG_NONE);
 	bma__chunk_set_slab(slab->base, slab->geo.units, NULL);
-	bma__tools_slab(slab->base, slab->geo.units * BMA__UNIT_SIZE, false);
+	if (!slab->geo.percpu)
+		bma__tools_slab(slab->base, slab->geo.units * BMA__UNIT_SIZE, false);
 	if (slab->geo.guard)
 		bma__guard_open(slab->base, slab->geo.units * BMA__UNIT_SIZE);
 	bma__chunk_free(slab->base, slab->geo.units);

@@ -148,6 +148,22 @@ static int zeroed(void)
 	return look(bma_cache_alloc_flags(cache, BMA_SLEEP | BMA_ZERO));
 }
 
+/* Per-CPU objects may be used: nobody tells the tools of them one by one. */
+static int percpu(void)
+{
+	struct bma_heap_attr attr = {
+		.attr_size = sizeof(attr), .name = "percpu", .flags = BMA_HEAP_PERCPU};
+	struct bma_heap *heap = bma_heap_create(&attr);
+	char *obj = bma_heap_alloc_flags(heap, 64, BMA_SLEEP);
+
+	for (uint64_t i = 0; i < bma_percpu_copies(); i++)
+		((volatile char *)bma_per_cpu_ptr(obj, i))[63] = 1;
+	if (look(obj) || look(obj + 63) != 1)
+		return 1;
+	bma_heap_free(heap, obj);
+	return bma_heap_destroy(heap);
+}
+
 /* What an object points to is not lost. */
 static void *volatile root;
 
@@ -232,6 +248,7 @@ static const struct {
 	{"uninitialised", uninitialised},
 	{"recycled", recycled},
 	{"zeroed", zeroed},
+	{"percpu", percpu},
 	{"points", points},
 	{"kept", kept},
 	{"lost", lost},
