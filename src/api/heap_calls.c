@@ -199,10 +199,10 @@ void *bma_heap_alloc_aligned(struct bma_heap *heap, size_t align, size_t size, u
 	cache = aligned_class(heap, align, size);
 	if (cache)
 		return bma_cache_alloc_flags(cache, flags);
-	/* A larger object, and an address inside it: what is freed there has to be looked for from now on. */
+	/* A larger object, and an address inside it, unless it is a run of pages: what is freed there has to be looked for from now on. */
 	p = bma_heap_alloc_flags(heap, size + align - 8, flags);
 	q = (char *)bma__align_up((uintptr_t)p, align);
-	if (p != q && bma__chunk_tag(p) != BMA__TAG_LARGE)
+	if (p != q)
 		look_inside(bma__engine_handle_at(bma__chunk_tag(p)));
 	return q;
 }
@@ -213,7 +213,7 @@ static void carry(const struct bma_heap *heap, void *to, const void *from, size_
 	uint64_t copies = heap->flags & BMA_HEAP_PERCPU ? bma__percpu.slots + 1 : 1;
 
 	for (uint64_t i = 0; i < copies; i++)
-		memcpy(bma__percpu_copy(to, i), bma__percpu_copy(from, i), n);
+		memcpy(bma__percpu_at(to, i), bma__percpu_at(from, i), n);
 }
 
 void *bma_heap_realloc(struct bma_heap *heap, void *ptr, size_t size, unsigned int flags)

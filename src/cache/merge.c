@@ -101,10 +101,9 @@ void bma__merge_forget(struct bma__engine *e)
 {
 	struct bma__engine **link = bucket_of(e->size);
 
-	while (*link && *link != e)
+	while (*link != e)
 		link = &(*link)->merge_next;
-	if (*link)
-		*link = e->merge_next;
+	*link = e->merge_next;
 }
 
 static void put(struct bma__engine *e)
@@ -203,13 +202,11 @@ int bma__merge_close(struct bma_cache *cache)
 	return 0;
 }
 
-int bma__merge_visit(struct bma__engine *e, int (*fn)(struct bma__merged *m, void *arg), void *arg)
+void bma__merge_visit(struct bma__engine *e, void (*fn)(struct bma__merged *m, void *arg),
+		      void *arg)
 {
-	int rc = 0;
-
 	bma__lock_take(&bma__merge_lock);
-	for (struct bma__merged *m = e->handles; m && !rc; m = m->next)
-		rc = fn(m, arg);
+	for (struct bma__merged *m = e->handles; m; m = m->next)
+		fn(m, arg);
 	bma__lock_drop(&bma__merge_lock);
-	return rc;
 }

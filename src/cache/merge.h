@@ -49,7 +49,8 @@ static inline void bma__merge_count(struct bma_cache *cache, int64_t n)
 		bma__percpu_add_slow(cache->live, (uint64_t)n);
 }
 
-/* Call @fn with each handle of @e under the lock, until it returns other than 0. May sleep. */
-int bma__merge_visit(struct bma__engine *e, int (*fn)(struct bma__merged *m, void *arg), void *arg);
+/* Call @fn with each handle of @e under the lock. May sleep. */
+void bma__merge_visit(struct bma__engine *e, void (*fn)(struct bma__merged *m, void *arg),
+		      void *arg);
 
 #endif /* BMA_CACHE_MERGE_H */

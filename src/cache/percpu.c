@@ -27,7 +27,7 @@ uint64_t bma__percpu_here(void)
  */
 void bma__percpu_add_slow(uint64_t *obj, uint64_t n)
 {
-	uint64_t *last = bma__percpu_copy(obj, bma__percpu.slots);
+	uint64_t *last = bma__percpu_at(obj, bma__percpu.slots);
 
 	/* The inlined sequence may have left its descriptor, of code that can be unloaded. */
 	bma__rseq_clear();
@@ -49,8 +49,7 @@ uint64_t bma__percpu_sum(const uint64_t *word)
 	uint64_t sum = 0;
 
 	for (uint64_t i = 0; i <= bma__percpu.slots; i++)
-		sum += __atomic_load_n((const uint64_t *)bma__percpu_copy(word, i),
-				       __ATOMIC_RELAXED);
+		sum += __atomic_load_n((const uint64_t *)bma__percpu_at(word, i), __ATOMIC_RELAXED);
 	return sum;
 }
 
@@ -80,7 +79,7 @@ static void clear(unsigned char *p, size_t n)
 void bma__percpu_clear(const struct bma__engine *e, void *obj)
 {
 	for (uint64_t i = 0; i <= bma__percpu.slots; i++)
-		clear(bma__percpu_copy(obj, i), e->size);
+		clear(bma__percpu_at(obj, i), e->size);
 }
 
 static const struct bma__engine_attr counters = {

@@ -21,6 +21,12 @@ void bma__percpu_init(void);
  */
 void bma__percpu_clear(const struct bma__engine *e, void *obj);
 
+/* A copy that is known to exist. */
+static inline void *bma__percpu_at(const void *obj, uint64_t copy)
+{
+	return (void *)((uintptr_t)obj + (uintptr_t)(copy << BMA__PERCPU_SHIFT));
+}
+
 /* As bma_percpu_sum_u64(). Any context. */
 uint64_t bma__percpu_sum(const uint64_t *word);
 

@@ -172,14 +172,13 @@ struct names {
 	size_t room, n;
 };
 
-static int take_name(struct bma__merged *m, void *arg)
+static void take_name(struct bma__merged *m, void *arg)
 {
 	struct names *names = arg;
 
 	if (names->n < names->room)
 		memcpy(names->to[names->n], m->name, sizeof m->name);
 	names->n++;
-	return 0;
 }
 
 size_t bma_cache_names(struct bma_cache *cache, char (*names)[32], size_t n)

@@ -2,6 +2,8 @@
 /* Bugs with heaps, merged caches, per-CPU and typed objects. */
 #include "misuse.h"
 
+#include <bma/compat/bpf_mem_alloc.h>
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -102,6 +104,29 @@ static int twice_sized(void)
 	return 0;
 }
 
+static int of_a_heap_that_is_gone(void)
+{
+	struct bma_heap *h = heap(BMA_HEAP_DESTROY_ALL, 0);
+	void *p = taken(h, 64);
+
+	if (bma_heap_destroy(h))
+		return 1;
+	bma_heap_free(heap(0, 0), p);
+	return 0;
+}
+
+static int of_malloc_by_the_kernels_name(void)
+{
+	bpf_mem_free(NULL, malloc(64));
+	return 0;
+}
+
+static int large_by_the_kernels_name(void)
+{
+	bpf_mem_free(NULL, taken(heap(0, 0), 1 << 20));
+	return 0;
+}
+
 static int behind_its_end(void)
 {
 	struct bma_heap *h = heap(BMA_HEAP_PRIVATE, BMA_CACHE_REDZONE);
@@ -186,6 +211,13 @@ const struct misuse misuse_heap[] = {
 	{"heap_large_twice", "worker:off", large_twice, MISUSE_ABORTS,
 	 "bma_heap_free: heap \"heap\": pointer @ is free already (freed twice)", NULL},
 	{"heap_inside_a_large_one", "", inside_a_large_one, MISUSE_ABORTS, FOREIGN, NULL},
+	{"heap_of_one_that_is_gone", "worker:off", of_a_heap_that_is_gone, MISUSE_ABORTS,
+	 "bma_heap_free: heap \"heap\": pointer @ is an object of \"a cache that was destroyed\"",
+	 NULL},
+	{"bpf_of_malloc", "", of_malloc_by_the_kernels_name, MISUSE_ABORTS,
+	 "bpf_mem_free: pointer @ is not an object of any allocator", NULL},
+	{"bpf_large", "", large_by_the_kernels_name, MISUSE_ABORTS,
+	 "bpf_mem_free: pointer @ is not an object of any allocator", NULL},
 	{"heap_twice", "", twice, MISUSE_ABORTS,
 	 "bma_cache_free: cache \"heap-64\": object @ was freed before, by bma_cache_free, or "
 	 "never allocated",

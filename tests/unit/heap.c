@@ -521,6 +521,10 @@ Test(heap, odd_arguments)
 	cr_assert_null(bma_heap_alloc_aligned(h, 64, BMA_HEAP_CLASS_MAX + 1, 0));
 	cr_assert_null(bma_heap_alloc_aligned(h, 64, SIZE_MAX, 0));
 	cr_assert_null(bma_heap_alloc_aligned(kernel, 128, 4096, 0), "128 more are too many");
+	cr_assert_null(bma_heap_alloc_aligned(kernel, 64, 200000, 0));
+	objs[0] = bma_heap_alloc(h, 64);
+	cr_assert_null(bma_heap_of(objs[0]), "there is no global heap yet");
+	bma_heap_free(h, objs[0]);
 	cr_assert_eq(bma_heap_destroy(kernel), 0);
 }
 

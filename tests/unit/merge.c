@@ -40,6 +40,11 @@ static void construct(void *obj, void *ctx)
 	(void)obj, (void)ctx;
 }
 
+static void forget(void *ctx)
+{
+	(void)ctx;
+}
+
 Test(merge, equal_caches_share)
 {
 	struct bma_cache *a = make(48, BMA_CACHE_MERGE), *b = make(48, BMA_CACHE_MERGE);
@@ -80,6 +85,7 @@ Test(merge, what_differs_does_not_share)
 	DIFFERS(x->flags &= ~BMA_CACHE_MERGE, 0);
 	DIFFERS(x->ctor = construct, 0);
 	DIFFERS(x->dtor = construct, 0);
+	DIFFERS(x->ctx_free = forget, 0);
 	DIFFERS(x->low = 10, 0);
 	DIFFERS(x->high = 100, 0);
 	DIFFERS(x->batch = 14, 0);
@@ -105,6 +111,13 @@ Test(merge, names_stay)
 		  (!strcmp(names[1], "flows") && !strcmp(names[0], "routes")));
 	cr_assert_eq(bma_cache_names(routes, names, 1), 2);
 	cr_assert_eq(bma_cache_names(routes, NULL, 0), 2);
+	a.flags = 0;
+	last = bma_cache_create(&a);
+	cr_assert_eq(bma_cache_names(last, NULL, 0), 1);
+	cr_assert_eq(bma_cache_names(last, names, 1), 1);
+	cr_assert_str_eq(names[0], "routes");
+	bma_cache_destroy(last);
+	a.flags = BMA_CACHE_MERGE;
 	/* One out of the middle. */
 	a.name = "last";
 	last = bma_cache_create(&a);

@@ -187,6 +187,10 @@ Test(percpu, bad_attributes_are_refused)
 	cr_assert_null(bma_cache_create(&a));
 	a.flags = BMA_CACHE_PERCPU | BMA_CACHE_SAMPLE;
 	cr_assert_null(bma_cache_create(&a));
+	a.flags = BMA_CACHE_SAMPLE;
+	a.dtor = build;
+	cr_assert_null(bma_cache_create(&a));
+	a.dtor = NULL;
 	a.flags = BMA_CACHE_PERCPU | BMA_CACHE_KEY;
 	cr_assert_null(bma_cache_create(&a));
 	a.flags = BMA_CACHE_PERCPU;

@@ -415,4 +415,5 @@ Test(sample, what_a_fault_says)
 	bma_cache_free(c, q);
 	SAYS(q + 5, "byte 5 was touched, and nobody has the object");
 	bma__sample_show(q);
+	bma__sample_show((void *)(((uintptr_t)q & ~4095ul) - 4096));
 }
