@@ -115,3 +115,17 @@ Test(edges, nothing_was_made_yet)
 	cr_assert_eq(bma_shutdown(), 0);
 	works(create(64));
 }
+
+/* A tape has 8192 magazines at most, whatever is asked for. */
+Test(edges, a_slot_has_a_bound)
+{
+	struct bma_cache_attr a = {.attr_size = sizeof a, .size = 8, .batch = 2, .high = 1u << 20};
+	struct bma_cache *c = bma_cache_create(&a);
+	struct bma_cache_stats s;
+
+	cr_assert_not_null(c);
+	bma_cache_free(c, bma_cache_alloc(c));
+	cr_assert_eq(bma_cache_stats_get(c, &s, sizeof s), 0);
+	cr_assert_eq(s.slot_high, 8192 * s.capacity);
+	works(c);
+}
