@@ -5,6 +5,7 @@
 #define MEMB urcu_memb_flavor
 
 static _Atomic int stop;
+static _Atomic bool reading;
 
 /* Grace periods that take a while: else nothing ever waits. */
 static void *slow_reader(void *unused)
@@ -12,6 +13,7 @@ static void *slow_reader(void *unused)
 	MEMB.register_thread();
 	while (!stop) {
 		MEMB.read_lock();
+		reading = true;
 		for (int i = 0; i < 10; i++)
 			nap();
 		MEMB.read_unlock();
@@ -51,6 +53,7 @@ Test(rcu_limit, frees_that_may_sleep_keep_the_limit, .timeout = 30)
 	struct bma_cache_stats s;
 
 	pthread_create(&slow, NULL, slow_reader, NULL);
+	AWAIT(reading); /* or the frees are over before any has to wait */
 	for (int i = 0; i < 2; i++)
 		pthread_create(&t[i], NULL, free_and_wait, c);
 	for (int i = 0; i < 2; i++)
