@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CLASSES 11u
+#define CLASSES BMA__HEAP_KERNEL_SIZES
 #define CLASS_MAX 4096
 /* The kernel keeps eight bytes of a header in each. */
 #define USER_MAX 4088u
@@ -50,9 +50,6 @@ struct bma_bpf {
 
 struct bpf_mem_alloc bma_bpf_global_ma;
 
-static const uint16_t class_size[CLASSES] = {16,  32,  64,   96,   128,	     192,
-					     256, 512, 1024, 2048, CLASS_MAX};
-
 /* 1 to CLASS_MAX. */
 static unsigned int class_of(size_t size)
 {
@@ -60,7 +57,7 @@ static unsigned int class_of(size_t size)
 
 	if (size > 192)
 		return 62u - (unsigned int)__builtin_clzll((unsigned long long)size - 1);
-	while (class_size[c] < size)
+	while (bma__heap_kernel_sizes[c] < size)
 		c++;
 	return c;
 }
@@ -182,7 +179,7 @@ static int fill_all(struct bma_bpf *set, size_t size)
 	if (size)
 		return fill(set, &set->part[0], size);
 	for (unsigned int c = 0; c < CLASSES && !rc; c++)
-		rc = fill(set, &set->part[c], class_size[c]);
+		rc = fill(set, &set->part[c], bma__heap_kernel_sizes[c]);
 	return rc;
 }
 
@@ -227,7 +224,7 @@ int bma_bpf_percpu_unit_init(struct bpf_mem_alloc *ma, int size)
 	part = &set->part[class_of((size_t)size)];
 	if (atomic_load_explicit(&part->cache, memory_order_relaxed))
 		return 0;
-	return fill(set, part, class_size[part - set->part]);
+	return fill(set, part, bma__heap_kernel_sizes[part - set->part]);
 }
 
 void bma_bpf_destroy(struct bpf_mem_alloc *ma)
@@ -316,13 +313,13 @@ void *bma_bpf_cache_alloc_flags(struct bpf_mem_alloc *ma, unsigned int flags)
 
 static struct bma_cache *owner(const void *ptr, const char *call)
 {
-	uint32_t tag = bma__chunk_tag(ptr);
+	struct bma_cache *place = bma__engine_place_of(ptr);
 
-	if (bma__unlikely(tag == BMA__TAG_NONE || tag == BMA__TAG_LARGE)) {
+	if (bma__unlikely(!place)) {
 		bma__log_line("%s: pointer %p is not an object of any allocator", call, ptr);
 		abort();
 	}
-	return bma__engine_handle_at(tag);
+	return place;
 }
 
 void bma_bpf_free(void *ptr)

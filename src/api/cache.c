@@ -283,6 +283,7 @@ GATED void *alloc_gated(struct bma_cache *cache)
 	}
 	return obj ? taken(cache, obj, "bma_cache_alloc") : none(e);
 }
+
 void *bma__cache_alloc_slow(struct bma_cache *cache)
 {
 	struct bma__engine *e;

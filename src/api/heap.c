@@ -8,7 +8,6 @@
 #define KNOWN_FLAGS                                                                                \
 	(BMA_HEAP_PRIVATE | BMA_HEAP_COUNT | BMA_HEAP_DESTROY_ALL | BMA_HEAP_KERNEL_CLASSES |      \
 	 BMA_HEAP_PERCPU)
-#define OWN (BMA_HEAP_PRIVATE | BMA_HEAP_DESTROY_ALL)
 #define KNOWN_CACHE_FLAGS                                                                          \
 	((BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) | BMA_CACHE_RANDOM | BMA_CACHE_KEY)
 
@@ -31,7 +30,7 @@ static int check(const struct bma_heap_attr *a)
 		return refuse("flags has an unknown bit");
 	if (a->cache_flags & ~(uint64_t)KNOWN_CACHE_FLAGS)
 		return refuse("cache_flags has a bit that classes cannot have");
-	if (a->flags & BMA_HEAP_COUNT && a->flags & OWN)
+	if (a->flags & BMA_HEAP_COUNT && a->flags & BMA__HEAP_OWN)
 		return refuse("BMA_HEAP_COUNT with BMA_HEAP_PRIVATE or BMA_HEAP_DESTROY_ALL, which "
 			      "count at no cost");
 	if (a->flags & BMA_HEAP_PERCPU &&
@@ -98,17 +97,13 @@ struct bma_heap *bma_heap_global(void)
 
 size_t bma_heap_usable_size(const void *ptr)
 {
-	uint32_t tag = bma__chunk_tag(ptr);
-	const struct bma_cache *place;
+	const struct bma_cache *place = bma__engine_place_of(ptr);
 	const struct bma__slab *slab;
 
-	if (tag == BMA__TAG_LARGE) {
+	if (!place) {
 		slab = bma__large_slab(ptr);
 		return slab ? bma__large_bytes(slab) : 0;
 	}
-	if (tag == BMA__TAG_NONE)
-		return 0;
-	place = bma__engine_handle_at(tag);
 	if (!place->engine)
 		return 0;
 	if (bma__likely(!atomic_load_explicit(&place->interior, memory_order_relaxed)))
@@ -120,18 +115,14 @@ size_t bma_heap_usable_size(const void *ptr)
 
 struct bma_heap *bma_heap_of(const void *ptr)
 {
-	uint32_t tag = bma__chunk_tag(ptr);
-	const struct bma_cache *place;
+	const struct bma_cache *place = bma__engine_place_of(ptr);
 	struct bma_heap *heap;
 
-	if (tag == BMA__TAG_NONE)
-		return NULL;
-	if (tag == BMA__TAG_LARGE) {
+	if (!place) {
 		const struct bma__slab *slab = bma__large_slab(ptr);
 
 		return slab ? bma__large_heap(slab) : NULL;
 	}
-	place = bma__engine_handle_at(tag);
 	if (place->heap)
 		return place->heap;
 	heap = atomic_load_explicit(&global, memory_order_acquire);

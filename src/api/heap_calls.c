@@ -40,14 +40,6 @@ static void *begin_of(const void *ptr)
 	return bma__slab_near(bma__chunk_slab(ptr), ptr);
 }
 
-/* The handle at the place of @ptr's engine; NULL: it has none. */
-static inline struct bma_cache *place_of(const void *ptr)
-{
-	uint32_t tag = bma__chunk_tag(ptr);
-
-	return bma__likely(tag - 1u < BMA__TAG_LARGE - 1u) ? bma__engine_handle_at(tag) : NULL;
-}
-
 /* The handle by which @heap frees what @place is of: its own, which has to be of the same engine. */
 static struct bma_cache *handle_of(struct bma_heap *heap, const struct bma_cache *place,
 				   const void *ptr, const char *call)
@@ -72,7 +64,7 @@ void bma__heap_free_slow(struct bma_heap *heap, void *ptr)
 	bma__rseq_clear();
 	if (!ptr)
 		return;
-	place = place_of(ptr);
+	place = bma__engine_place_of(ptr);
 	if (!place) {
 		free_other(heap, ptr, "bma_heap_free");
 		return;
@@ -103,7 +95,7 @@ void bma_heap_free_rcu(struct bma_heap *heap, void *ptr)
 
 	if (!ptr)
 		return;
-	place = place_of(ptr);
+	place = bma__engine_place_of(ptr);
 	if (!place) {
 		free_other(heap, ptr, "bma_heap_free_rcu");
 		return;
@@ -203,7 +195,7 @@ void *bma_heap_alloc_aligned(struct bma_heap *heap, size_t align, size_t size, u
 	p = bma_heap_alloc_flags(heap, size + align - 8, flags);
 	q = (char *)bma__align_up((uintptr_t)p, align);
 	if (p != q)
-		look_inside(bma__engine_handle_at(bma__chunk_tag(p)));
+		look_inside(bma__engine_place_of(p));
 	return q;
 }
 

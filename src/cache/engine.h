@@ -201,6 +201,14 @@ static inline struct bma_cache *bma__engine_handle_at(uint32_t id)
 	return (struct bma_cache *)(bma__heap_map.places + (uintptr_t)id * BMA_CACHELINE);
 }
 
+/* The same of the engine that @ptr's unit is of; NULL: none's, or a large object's. Any context; @ptr may be any bit pattern. */
+static inline struct bma_cache *bma__engine_place_of(const void *ptr)
+{
+	uint32_t tag = bma__chunk_tag(ptr);
+
+	return bma__likely(tag - 1u < BMA__TAG_LARGE - 1u) ? bma__engine_handle_at(tag) : NULL;
+}
+
 /* Slots that stay empty for ever. */
 uintptr_t bma__engine_no_slots(void);
 /* Take it out of the registry and free it, its context last; all of its objects are at home. No lock is held. May sleep. */

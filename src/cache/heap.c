@@ -5,13 +5,14 @@
 #include <errno.h>
 #include <stdio.h>
 
-static const uint16_t kernel_sizes[] = {16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096};
+const uint16_t bma__heap_kernel_sizes[BMA__HEAP_KERNEL_SIZES] = {16,  32,  64,	 96,   128, 192,
+								 256, 512, 1024, 2048, 4096};
 /* A guarded object takes pages. */
 #define GUARDED_MOST 4096u
 
 static bool is_private(const struct bma_heap *h)
 {
-	return h->flags & (BMA_HEAP_PRIVATE | BMA_HEAP_DESTROY_ALL);
+	return h->flags & BMA__HEAP_OWN;
 }
 
 /* The size of the objects that serve class @c; 0: none. */
@@ -23,9 +24,9 @@ static size_t size_for(uint64_t flags, uint32_t c)
 		return 0;
 	if (!(flags & BMA_HEAP_KERNEL_CLASSES))
 		return size;
-	for (size_t i = 0; i < sizeof kernel_sizes / sizeof kernel_sizes[0]; i++) {
-		if (kernel_sizes[i] >= size)
-			return kernel_sizes[i];
+	for (size_t i = 0; i < BMA__HEAP_KERNEL_SIZES; i++) {
+		if (bma__heap_kernel_sizes[i] >= size)
+			return bma__heap_kernel_sizes[i];
 	}
 	return 0;
 }

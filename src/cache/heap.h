@@ -36,6 +36,13 @@ struct bma_heap {
 
 extern struct bma__lock bma__heap_lock;
 
+/* A heap with engines of its own. */
+#define BMA__HEAP_OWN (BMA_HEAP_PRIVATE | BMA_HEAP_DESTROY_ALL)
+
+/* The sizes of bpf_mem_alloc, in rising order. */
+#define BMA__HEAP_KERNEL_SIZES 11u
+extern const uint16_t bma__heap_kernel_sizes[BMA__HEAP_KERNEL_SIZES];
+
 struct bma__heap_attr {
 	const char *name;
 	uint64_t flags;	      /* BMA_HEAP_* */

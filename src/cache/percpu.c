@@ -112,7 +112,7 @@ uint64_t *bma__percpu_counter(void)
 
 void bma__percpu_counter_free(uint64_t *counter)
 {
-	struct bma__engine *e = bma__engine_handle_at(bma__chunk_tag(counter))->engine;
+	struct bma__engine *e = bma__engine_place_of(counter)->engine;
 
 	bma__checked_free(e, counter);
 	bma__merge_put(e);

@@ -204,7 +204,7 @@ int bma_heap_stats_get(struct bma_heap *heap, struct bma_heap_stats *stats, size
 	s.large = atomic_load_explicit(&heap->large_live, memory_order_relaxed);
 	s.large_bytes = atomic_load_explicit(&heap->large_bytes, memory_order_relaxed);
 	s.too_large = atomic_load_explicit(&heap->too_large, memory_order_relaxed);
-	owns = heap->flags & (BMA_HEAP_PRIVATE | BMA_HEAP_DESTROY_ALL);
+	owns = heap->flags & BMA__HEAP_OWN;
 	s.live = owns ? s.large : heap->live ? s.large + bma__percpu_sum(heap->live) : UINT64_MAX;
 	for (uint32_t i = 0; i < heap->engines; i++) {
 		struct bma_cache_stats c;
