@@ -20,6 +20,7 @@ enum bma__lock_rank {
 	BMA__RANK_THREAD,   /* start and stop of our threads */
 	BMA__RANK_MERGE,    /* shared engines, their handles, orphans */
 	BMA__RANK_HEAP,	    /* large objects of heaps */
+	BMA__RANK_GROUP,    /* the tree of groups, and the records of who is charged */
 	BMA__RANK_DRAIN,    /* remote drains: the freeze protocol */
 	BMA__RANK_REGISTRY, /* the set of engines */
 	BMA__RANK_ENGINE,   /* the slabs of one engine */
