@@ -5,6 +5,7 @@
 
 #include <bma/cache.h>
 #include <bma/config.h>
+#include <bma/group.h>
 #include <bma/heap.h>
 #include <bma/object.h>
 #include <bma/percpu.h>

@@ -4,6 +4,7 @@
 #define BMA_API_API_H
 
 #include "cache/cache.h"
+#include "group/group.h"
 
 /* First use of the library: settings, mode, planes, fork handlers. May sleep. 0 or a negative
  * errno. */

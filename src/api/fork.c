@@ -18,9 +18,9 @@
 
 #define GRACE_PERIOD_PATIENCE 50000000u
 
-static struct bma__lock *const before_engines[] = {&bma__init_lock,  &bma__thread_lock,
-						   &bma__merge_lock, &bma__heap_lock,
-						   &bma__drain_lock, &bma__registry_lock};
+static struct bma__lock *const before_engines[] = {
+	&bma__init_lock,  &bma__thread_lock, &bma__merge_lock,	 &bma__heap_lock,
+	&bma__group_lock, &bma__drain_lock,  &bma__registry_lock};
 static struct bma__lock *const after_engines[] = {&bma__purge_lock, &bma__chunk_lock,
 						  &bma__meta_lock, &bma__mag_lock};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -19,7 +19,9 @@ int bma__init(void)
 	if (!atomic_load_explicit(&done, memory_order_relaxed)) {
 		bma__env_parse(getenv("BMA_CONF"));
 		bma__tools_init();
-		rc = bma__engine_init();
+		rc = bma__group_init();
+		if (!rc)
+			rc = bma__engine_init();
 		if (!rc)
 			rc = bma__fork_init();
 		if (!rc)

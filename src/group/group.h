@@ -10,7 +10,10 @@
  * are undone in the same order. So a charge that fails was visible for a moment in groups below the one that refused it, and may have made
  * another charge there fail that would have fitted: both callers see a group that was full when both are counted.
  *
- * Memory ordering: all counters are relaxed. No data is published by a charge; what a limit promises is a property of each counter's own modification order. A
+ * A max that is lowered while a charge is in progress: that charge looks at max again when it has added, and takes itself back. So it can be seen above
+ * the new max for a moment, and never stays there unless bma_group_set() saw it.
+ *
+ * Memory ordering: all counters are relaxed, but for usage and max, which a charge and who lowers max write and then read of each other. No data is published by a charge; what a limit promises is a property of each counter's own modification order. A
  * caller reads who pays from a record that is closed and drained of callers before its payer changes, so a group is not reached by a charge after it was destroyed.
  *
  * Groups stand in a region of their own, 1 KiB apart, and never leave it. A handle is the address of its place plus the generation of the place in the low
@@ -61,6 +64,8 @@ struct bma__group {
 	_Atomic uint64_t fails[BMA_GROUP_CAUSES];
 	_Atomic uint64_t throttled_ns;
 	_Atomic uint64_t uncharged;
+	/* The most and the least that was seen outside the window since bma__notify_run() looked: what went there and came back was there. */
+	_Atomic uint64_t notify_top, notify_bottom;
 
 	/* [lock: group] */
 	uint64_t effective_low, effective_min;	/* as of the last bma__group_protect() */
@@ -72,6 +77,7 @@ struct bma__group {
 	struct bma_shrinker *shrinkers;
 	struct bma__notify *notify;
 	struct bma__group *free_next;
+	struct bma__group *hash_next; /* names are looked up by a hash of parent and name */
 };
 
 _Static_assert(sizeof(struct bma__group) <= (size_t)1 << BMA__GROUP_SHIFT, "a place is 1 KiB");
@@ -84,6 +90,8 @@ extern void (*bma__group_wake)(void);
 
 /* Once. Returns 0 or -ENOMEM. May sleep. */
 int bma__group_init(void);
+/* How many there are, the root included. Under the lock. */
+uint32_t bma__group_count(void);
 
 /* The group of a handle; NULL if it was destroyed, or never was one. An offline one is found. Any context. */
 struct bma__group *bma__group_of(const struct bma_group *handle);
@@ -104,9 +112,11 @@ int bma__group_move(struct bma__group *from, struct bma__group *to, uint64_t byt
 uint64_t bma__group_room(const struct bma__group *g);
 /* The lowest max at or above @g. Any context. */
 uint64_t bma__group_tightest(const struct bma__group *g);
+/* The peak is what is charged now. Any context. */
+void bma__group_reset_peak(struct bma__group *g);
 /* The group at or above @g that is furthest above its high, in relation to it, or NULL. Any context. */
 struct bma__group *bma__group_over_high(struct bma__group *g);
-/* How long a caller is to be slowed down for that: in proportion to the excess, 0 to 100 ms. */
+/* How long a caller is to be slowed down for that, nanoseconds: 1 ms for each percent above high, 0 to 100 ms. */
 uint64_t bma__group_penalty(const struct bma__group *g);
 
 /* Count an event, of @g itself and of all above. Any context. */
@@ -116,6 +126,13 @@ void bma__group_fail(struct bma__group *g, enum bma_group_cause cause);
 void bma__group_want(struct bma__group *g, uint32_t work);
 /* Take what is asked of some group: @work; NULL: nothing is. The group may be destroyed meanwhile: its handle is what it returns. */
 struct bma_group *bma__group_take_work(uint32_t *work);
+
+/* The child of @parent of that name (@length bytes), also an offline one, or NULL. Under the lock. */
+struct bma__group *bma__group_child(const struct bma__group *parent, const char *name,
+				    size_t length);
+/* As bma_group_path(), 0-ended where @size is not 0; returns the length of the whole. Under the lock. */
+size_t bma__group_path(const struct bma__group *g, char *path, size_t size);
+#define BMA__GROUP_PATH_MAX ((size_t)BMA_GROUP_DEPTH_MAX * BMA__GROUP_NAME_MAX + 2)
 
 /*
  * Walk: the first group of the subtree of @top for @g NULL, then the one after @g, parents first. Under the lock.
@@ -131,24 +148,42 @@ bool bma__group_below(const struct bma__group *g, const struct bma__group *top);
  */
 void bma__group_protect(struct bma__group *top);
 
-/* Run the shrinkers of @g for @bytes, with no lock held. Returns what they said that they gave back. May sleep. */
+/*
+ * Run the shrinkers of @g itself for @bytes, in the order in which they were registered, with no lock held. One that runs is waited for; who is in a
+ * shrinker runs no other (0 is returned): two of these could wait for each other. Returns what they said that they gave back. May sleep.
+ */
 uint64_t bma__shrinkers_run(struct bma_group *g, uint64_t bytes);
+struct bma_shrinker *bma__shrinker_add(struct bma_group *g, uint64_t (*count)(void *ctx),
+				       uint64_t (*scan)(uint64_t bytes, void *ctx), void *ctx,
+				       int *rc);
+void bma__shrinker_remove(struct bma_shrinker *s);
+/* In a child of fork, under the lock: those that other threads ran there run no more. */
+void bma__shrinkers_forget(void);
 /* Those of a group that is being destroyed: unregistered by it, freed by their owner's call. Under the lock. */
 void bma__shrinkers_end(struct bma__group *g);
 
 /* Write to the eventfds of thresholds that were crossed. May sleep. */
 void bma__notify_run(struct bma_group *g);
+/* What is charged to @g was @now, which is outside its window. Any context. */
+void bma__notify_crossed(struct bma__group *g, uint64_t now);
+/* 0 or a negative errno, as bma_group_notify() and bma_group_unnotify(). May sleep. */
+int bma__notify_add(struct bma_group *g, uint64_t bytes, int fd);
+int bma__notify_remove(struct bma_group *g, int fd);
 void bma__notify_end(struct bma__group *g); /* under the lock */
 
-/* The parts of destroying one that are the tree's: take it out, or leave it as an offline one. Under the lock; nothing is charged to it any more. */
+/*
+ * The parts of destroying one that are the tree's; its shrinkers and notifications end. Without BMA_GROUP_OFFLINE: it is taken out, and its handle names
+ * nothing any more. With it: it stays as an offline one, without limits and protections, until bma__group_free(). Under the lock; nothing is charged
+ * to it any more, and there are no groups below it.
+ */
 void bma__group_unlink(struct bma__group *g);
-/* The last record of an offline group is gone, or it has none. Under the lock. */
+/* The last record of an offline group is gone, or it has none. Nothing, if it is free already. Under the lock. */
 void bma__group_free(struct bma__group *g);
-/* Make one; NULL and a negative errno in @rc. May sleep. */
+/* Make one, of an @attr that was checked; NULL and a negative errno in @rc: ESTALE, EEXIST, ELOOP, ENOSPC. Under the lock. */
 struct bma__group *bma__group_make(struct bma__group *parent, const struct bma_group_attr *attr,
 				   int *rc);
 
-/* In a child of fork, under the lock: usage of all from @own, a function of what the records have. */
+/* In a child of fork, under the lock: usage of all from @own, a function of what the records have; bma__shrinkers_forget(). */
 void bma__group_recount(uint64_t (*own)(const struct bma__group *g));
 
 #endif /* BMA_GROUP_GROUP_H */

@@ -4,5 +4,6 @@
 #define BMA_OBS_OBS_H
 
 #include "cache/cache.h"
+#include "group/group.h"
 
 #endif /* BMA_OBS_OBS_H */

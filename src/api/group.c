@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* The public calls on groups: making, finding, limits, whose turn it is to pay. */
+#include "api.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define KNOWN_FLAGS BMA_GROUP_OFFLINE
+
+static _Thread_local struct bma_group *active __attribute__((tls_model("initial-exec")));
+
+static int refuse(const char *call, const char *field)
+{
+	bma__log_verbose("%s: %s", call, field);
+	return -EINVAL;
+}
+
+struct bma_group *bma_group_root(void)
+{
+	if (!bma__init())
+		return bma__group_handle(bma__group_root);
+	errno = ENOMEM;
+	return NULL;
+}
+
+static int check_name(const char *name)
+{
+	size_t length = strnlen(name, BMA__GROUP_NAME_MAX);
+
+	if (!length)
+		return refuse("bma_group_create", "name is empty");
+	if (length == BMA__GROUP_NAME_MAX)
+		return refuse("bma_group_create", "name is longer than 31 bytes");
+	if (memchr(name, '/', length))
+		return refuse("bma_group_create", "name has a '/'");
+	return 0;
+}
+
+static int check(const struct bma_group_attr *a)
+{
+	if (a->attr_size != sizeof *a) {
+		bma__log_verbose("bma_group_create: attr_size %zu, this library knows %zu",
+				 a->attr_size, sizeof *a);
+		return -E2BIG;
+	}
+	if (a->flags & ~(uint64_t)KNOWN_FLAGS)
+		return refuse("bma_group_create", "flags has an unknown bit");
+	if (a->max && a->max < a->min)
+		return refuse("bma_group_create", "max is below min");
+	return a->name ? check_name(a->name) : 0;
+}
+
+struct bma_group *bma_group_create(struct bma_group *parent, const struct bma_group_attr *attr)
+{
+	static const struct bma_group_attr plain = {.attr_size = sizeof plain};
+	const struct bma_group_attr *a = attr ? attr : &plain;
+	struct bma_group *handle = NULL;
+	struct bma__group *p, *g = NULL;
+	int rc = bma__init();
+
+	if (!rc)
+		rc = check(a);
+	if (rc)
+		goto out;
+	parent = parent ? parent : active;
+	bma__lock_take(&bma__group_lock);
+	p = parent ? bma__group_of(parent) : bma__group_root;
+	rc = -ESTALE;
+	if (p)
+		g = bma__group_make(p, a, &rc);
+	if (g)
+		handle = bma__group_handle(g);
+	bma__lock_drop(&bma__group_lock);
+out:
+	if (!handle)
+		errno = -rc;
+	return handle;
+}
+
+/* The group, if it was not destroyed. Any context. */
+static struct bma__group *online(const struct bma_group *handle)
+{
+	struct bma__group *g = bma__group_of(handle);
+
+	if (g && atomic_load_explicit(&g->state, memory_order_relaxed) == BMA__GROUP_ONLINE)
+		return g;
+	return NULL;
+}
+
+/* [lock: group] */
+static int set(struct bma__group *g, enum bma_group_limit limit, uint64_t bytes)
+{
+	_Atomic uint64_t *const word[] = {&g->max, &g->high, &g->low, &g->min};
+
+	if (limit == BMA_GROUP_MAX && bytes < atomic_load_explicit(&g->min, memory_order_relaxed))
+		return refuse("bma_group_set", "max is below min");
+	if (limit == BMA_GROUP_MIN && bytes > atomic_load_explicit(&g->max, memory_order_relaxed))
+		return refuse("bma_group_set", "min is above max");
+	/* Against charges in progress, see group/charge.c. */
+	atomic_store_explicit(word[limit], bytes, memory_order_seq_cst);
+	if ((limit == BMA_GROUP_MAX || limit == BMA_GROUP_HIGH) &&
+	    atomic_load_explicit(&g->usage, memory_order_seq_cst) > bytes)
+		bma__group_want(g, BMA__GROUP_WORK_RECLAIM);
+	return 0;
+}
+
+int bma_group_set(struct bma_group *group, enum bma_group_limit limit, uint64_t bytes)
+{
+	struct bma__group *g;
+	int rc = -ESTALE;
+
+	if ((unsigned int)limit > BMA_GROUP_MIN)
+		return refuse("bma_group_set", "an unknown limit");
+	bma__lock_take(&bma__group_lock);
+	g = online(group);
+	if (g)
+		rc = set(g, limit, bytes);
+	bma__lock_drop(&bma__group_lock);
+	return rc;
+}
+
+int bma_group_reset_peak(struct bma_group *group)
+{
+	struct bma__group *g = online(group);
+
+	if (!g)
+		return -ESTALE;
+	bma__group_reset_peak(g);
+	return 0;
+}
+
+struct bma_group *bma_group_enter(struct bma_group *group)
+{
+	struct bma_group *previous = active;
+
+	active = group;
+	return previous;
+}
+
+void bma_group_leave(struct bma_group *previous)
+{
+	active = previous;
+}
+
+struct bma_group *bma_group_active(void)
+{
+	return active;
+}
+
+/* @path without its first '/'. [lock: group] */
+static struct bma__group *walk(const char *path, int *rc)
+{
+	struct bma__group *g = bma__group_root;
+	bool more = *path;
+
+	while (more) {
+		size_t length = strcspn(path, "/");
+
+		if (!length) {
+			*rc = refuse("bma_group_find", "a name in the path is empty");
+			return NULL;
+		}
+		/* Also behind a name that is not there the path is to be one. */
+		g = g ? bma__group_child(g, path, length) : NULL;
+		more = path[length];
+		path += length + more;
+	}
+	*rc = -ENOENT;
+	return g;
+}
+
+struct bma_group *bma_group_find(const char *path)
+{
+	struct bma_group *handle = NULL;
+	struct bma__group *g;
+	int rc = bma__init();
+
+	if (!rc && (!path || *path != '/'))
+		rc = refuse("bma_group_find", "path does not begin with '/'");
+	if (!rc) {
+		bma__lock_take(&bma__group_lock);
+		g = walk(path + 1, &rc);
+		if (g)
+			handle = bma__group_handle(g);
+		bma__lock_drop(&bma__group_lock);
+	}
+	if (!handle)
+		errno = -rc;
+	return handle;
+}
+
+int bma_group_path(struct bma_group *group, char *path, size_t size)
+{
+	const struct bma__group *g;
+	int rc = -ESTALE;
+
+	bma__lock_take(&bma__group_lock);
+	g = bma__group_of(group);
+	if (g)
+		rc = (int)bma__group_path(g, path, path ? size : 0);
+	bma__lock_drop(&bma__group_lock);
+	return rc;
+}
