@@ -127,7 +127,7 @@ static int choose(const struct bma__group *parent, const char *wanted, char *nam
 struct bma__group *bma__group_make(struct bma__group *parent, const struct bma_group_attr *attr,
 				   int *rc)
 {
-	char name[BMA__GROUP_NAME_MAX];
+	char name[BMA__GROUP_NAME_MAX] = "";
 	struct bma__group *g;
 
 	*rc = -ESTALE;
