@@ -389,6 +389,31 @@ Test(group, as_many_as_can_be)
 	REFUSED(bma_group_create(NULL, NULL), ENOSPC);
 }
 
+/* So many that they share what names are looked up by. */
+Test(group, a_name_is_the_whole_of_it)
+{
+	struct bma_group *a = make(NULL, "a");
+	char path[32];
+
+	make(NULL, "b");
+	for (int i = 10000; i < 30000; i++) {
+		snprintf(path, sizeof path, "n%d", i);
+		make(a, path);
+	}
+	for (int i = 0; i < 1000; i++) {
+		snprintf(path, sizeof path, "/a/n%d", i);
+		REFUSED(bma_group_find(path), ENOENT);
+	}
+	for (int i = 10000; i < 30000; i++) {
+		snprintf(path, sizeof path, "/a/n%d", i);
+		cr_assert_str_eq(stat_of(bma_group_find(path)).name, path + 3);
+		path[1] = 'b';
+		REFUSED(bma_group_find(path), ENOENT);
+		if (i % 100 == 0)
+			i += 50;
+	}
+}
+
 Test(group, who_is_active_is_the_parent)
 {
 	struct bma_group *a = make(NULL, "a"), *b = make(NULL, "b"), *before;

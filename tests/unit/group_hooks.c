@@ -237,6 +237,8 @@ Test(group_hooks, shrinkers_in_their_order)
 	take_away(other);
 	s[0].there = 10;
 	cr_assert_eq(bma__shrinkers_run(other, 1000), 0);
+	other = make(NULL, "other"); /* at its place */
+	cr_assert_eq(bma__shrinkers_run(other, 1000), 0);
 	bma_shrinker_unregister(away);
 }
 
@@ -379,6 +381,28 @@ Test(group_hooks, runners_are_forgotten)
 	bma_shrinker_unregister(gone);
 }
 
+Test(group_hooks, an_offline_group_has_none)
+{
+	struct bma_group_attr attr = {.attr_size = sizeof attr, .flags = BMA_GROUP_OFFLINE};
+	struct bma_group *g = bma_group_create(NULL, &attr);
+	struct shrinker s = {.there = 100, .group = g};
+	struct bma_shrinker *r = bma_shrinker_register(g, count, scan, &s);
+	int fd = event_fd();
+
+	charge(g, 10);
+	cr_assert_eq(bma_group_notify(g, 5, fd), 0);
+	cr_assert_eq(move(g, bma_group_root(), 10), 0);
+	take_away(g);
+	serve();
+	cr_assert_eq(told(fd), 0);
+	cr_assert_eq(bma_group_notify(g, 5, fd), -ESTALE);
+	cr_assert_eq(bma_group_unnotify(g, fd), -ENOENT);
+	cr_assert_eq(bma__shrinkers_run(g, 10), 0);
+	free_offline(g);
+	bma_shrinker_unregister(r);
+	close(fd);
+}
+
 struct visits {
 	int n, stop;
 	char names[16][32];
@@ -420,7 +444,7 @@ static int where(const struct visits *v, const char *name)
 Test(group_hooks, visits_are_parents_first)
 {
 	struct bma_group *a = plant();
-	struct visits v = {0}, part = {0}, some = {.stop = 2};
+	struct visits v = {0}, part = {0}, leaf = {0}, some = {.stop = 2};
 
 	cr_assert_eq(bma_group_visit(NULL, visit, &v), 0);
 	cr_assert_eq(v.n, 7);
@@ -434,6 +458,8 @@ Test(group_hooks, visits_are_parents_first)
 	cr_assert_eq(part.n, 5);
 	cr_assert_eq(where(&part, "a"), 0);
 	cr_assert_eq(where(&part, "f"), -1);
+	cr_assert_eq(bma_group_visit(bma_group_find("/f"), visit, &leaf), 0);
+	cr_assert_eq(leaf.n, 1, "no brothers");
 	cr_assert_eq(bma_group_visit(NULL, visit, &some), 77);
 	cr_assert_eq(some.n, 2);
 }
