@@ -67,7 +67,7 @@ int bma_group_stat(struct bma_group *group, struct bma_group_stats *stats, size_
 	bma__lock_take(&bma__group_lock);
 	g = bma__group_of(group);
 	if (g) {
-		bma__group_protect(bma__group_root);
+		bma__group_protect_one(g);
 		figures(g, &s);
 		s.effective_low = g->effective_low;
 		s.effective_min = g->effective_min;
