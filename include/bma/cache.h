@@ -23,6 +23,8 @@ BMA_BEGIN_DECLS
 
 /** struct bma_cache - An allocator of objects of one size. Opaque. */
 struct bma_cache;
+/* Who pays: <bma/group.h>. */
+struct bma_group;
 /* liburcu's table of one flavour: <urcu/flavor.h>. */
 struct rcu_flavor_struct;
 
@@ -119,6 +121,12 @@ struct rcu_flavor_struct;
  */
 #define BMA_CACHE_PERCPU ((uint64_t)1 << 15)
 
+/**
+ * BMA_CACHE_NOCHARGE - Nobody pays: the cache's slabs are shown as the root group's, and count against no limit. A privilege: @group, or the caller's active group
+ * where it names none, has to be the root. Such a cache is not merged.
+ */
+#define BMA_CACHE_NOCHARGE ((uint64_t)1 << 16)
+
 /** BMA_PERCPU_SIZE_MAX - Largest size of a copy of a per-CPU object, in bytes. */
 #define BMA_PERCPU_SIZE_MAX ((size_t)32 << 10)
 
@@ -155,6 +163,8 @@ struct rcu_flavor_struct;
  * @ctx_free: run once, after the last @dtor, when nothing uses @ctx any more: by the bma_cache_destroy() that returns 0, or with
  *            %BMA_CACHE_DESTROY_ASYNC later by who gives the memory back. May sleep, with no lock of BMA held; NULL: none. Not run if the cache could
  *            not be made.
+ * @group: who pays, see <bma/group.h>: for its slabs, or, merged, for each of its objects, whoever allocates and frees. NULL: the caller's active group (bma_group_enter()); if
+ *         there is none the root, for slabs. A merged cache with a payer shares its memory with other such caches; its calls are not inlined.
  * @low: objects in the depot, per slot in use, below which the worker refills; 0: a quarter of @reserve.
  * @high: objects a slot keeps at most before it turns to the depot; 0: starts at 2 x @batch and
  *        adapts, up to 4 MiB of objects per slot.
@@ -185,6 +195,7 @@ struct bma_cache_attr {
 	uint32_t batch;
 	size_t reserve;
 	size_t limbo_max;
+	struct bma_group *group;
 };
 
 /**
@@ -199,7 +210,8 @@ struct bma_cache_attr {
  *   EINVAL  size 0 or over the maximum, an alignment that is no power of two or over the maximum,
  * an unknown flag, flags that do not go together, with ctor, dtor or this size, low over reserve, high below batch, a reserve of
  * more than UINT32_MAX objects or more bytes than addresses (BMA_CONF=verbose names the field); E2BIG
- * attr_size smaller or larger than this library knows; ENOMEM  the system gave no memory; ENOSPC
+ * attr_size smaller or larger than this library knows; ENOMEM  the system gave no memory; EDQUOT  a limit of its group does not allow for its first objects; ESTALE  @group,
+ * or the active one, was destroyed; EPERM  %BMA_CACHE_NOCHARGE without the root; ENOSPC
  * 65534 caches exist, merged ones counted once.
  */
 BMA_API struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr);
@@ -228,7 +240,7 @@ BMA_API int bma_cache_destroy(struct bma_cache *cache);
  *
  * Context: any without %BMA_SLEEP, else may sleep. Thread-safe. With %BMA_SLEEP the call fails only
  * if the system has no memory, and never waits for a grace period.
- * Returns: the object, or NULL (with errno ENOMEM if %BMA_SLEEP is set, otherwise untouched).
+ * Returns: the object, or NULL (if %BMA_SLEEP is set with errno ENOMEM, or EDQUOT where a limit of a group refused also after a reclaim; otherwise errno is untouched).
  */
 BMA_API void *bma_cache_alloc_flags(struct bma_cache *cache, unsigned int flags);
 

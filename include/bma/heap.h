@@ -47,6 +47,7 @@ struct bma_heap;
  * @cache_flags: for the classes: %BMA_CACHE_DEBUG, %BMA_CACHE_REDZONE, %BMA_CACHE_POISON, %BMA_CACHE_ZERO_FREE, %BMA_CACHE_TRACK,
  *               %BMA_CACHE_QUARANTINE, %BMA_CACHE_GUARD (classes up to 4096 bytes), %BMA_CACHE_RANDOM, %BMA_CACHE_KEY.
  * @rcu: flavour of RCU, as for a cache.
+ * @group: who pays, as for a cache: for each object of a heap that shares its classes, for slabs of one that does not, and for large objects.
  */
 struct bma_heap_attr {
 	size_t attr_size;
@@ -54,6 +55,7 @@ struct bma_heap_attr {
 	uint64_t flags;
 	uint64_t cache_flags;
 	const struct rcu_flavor_struct *rcu;
+	struct bma_group *group;
 };
 
 /**
@@ -62,7 +64,7 @@ struct bma_heap_attr {
  *
  * Context: may sleep. Thread-safe.
  * Returns: the heap, or NULL with errno: EINVAL  an unknown flag, %BMA_HEAP_COUNT with a private heap, %BMA_HEAP_PERCPU with debug flags it cannot have;
- * E2BIG  attr_size is not what this library knows; ENOMEM; ENOSPC  as bma_cache_create().
+ * E2BIG  attr_size is not what this library knows; ENOMEM; EDQUOT, ESTALE as bma_cache_create(); ENOSPC  as bma_cache_create().
  */
 BMA_API struct bma_heap *bma_heap_create(const struct bma_heap_attr *attr);
 

@@ -27,6 +27,26 @@ int bma__wait_period(void);
  */
 uint64_t bma__cache_flags(uint64_t flags, size_t size, size_t align, bool built);
 
+/* Parts of the calls on caches. Any context, but the one that may sleep. */
+void *bma__cache_none(struct bma__engine *e);
+void *bma__cache_taken(struct bma_cache *cache, void *obj, const char *call);
+void bma__cache_given(struct bma__engine *e, void *obj);
+void *bma__cache_alloc_sleep(struct bma__engine *e);
+
+/* The calls on handles whose objects have owners. */
+void *bma__owned_alloc(struct bma_cache *cache);
+/* The same where @quick says that nothing else is to be done. */
+void *bma__owned_alloc_quick(struct bma_cache *cache);
+void bma__owned_free_quick(struct bma_cache *cache, void *obj);
+void *bma__owned_alloc_sleep(struct bma_cache *cache);
+void bma__owned_free(struct bma_cache *cache, void *obj);
+
+/* Who is to pay for what is created: @named, or the caller's active group; NULL: nobody in particular. */
+static inline const struct bma_group *bma__payer(const struct bma_group *named)
+{
+	return named ? named : bma_group_active();
+}
+
 /* Register the fork handlers, once. Returns 0 or -ENOMEM. */
 int bma__fork_init(void);
 

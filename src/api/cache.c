@@ -8,7 +8,7 @@
 #define KNOWN_FLAGS                                                                                \
 	(BMA_CACHE_KERNEL_MARKS | BMA_CACHE_DTOR_RECYCLE | BMA_CACHE_MERGE | BMA_CACHE_COUNT |     \
 	 BMA_CACHE_DESTROY_ASYNC | BMA_CACHE_PERCPU | (BMA__CACHE_CHECKS & ~BMA__CACHE_TOOLS) |    \
-	 BMA_CACHE_RANDOM | BMA_CACHE_SAMPLE | BMA_CACHE_KEY)
+	 BMA_CACHE_RANDOM | BMA_CACHE_SAMPLE | BMA_CACHE_KEY | BMA_CACHE_NOCHARGE)
 /* A place with its pages has to fit into a slab. */
 #define GUARD_MOST (BMA_CACHE_SIZE_MAX / 2)
 /* These say what is done with a handle, not what its engine is like. */
@@ -109,6 +109,8 @@ static const char *private_by(const struct bma_cache_attr *a)
 {
 	if (a->ctor || a->dtor || a->ctx_free)
 		return "it has a constructor, a destructor or ctx_free";
+	if (a->flags & BMA_CACHE_NOCHARGE)
+		return "nobody pays for it";
 	if (a->low || a->high || a->batch || a->reserve || a->limbo_max)
 		return "it has low, high, batch, reserve or limbo_max";
 	return NULL;
@@ -127,15 +129,46 @@ static bool merges(const struct bma_cache_attr *a)
 	return !why;
 }
 
+static int check_payer(const struct bma_cache_attr *a, const struct bma_group *payer)
+{
+	if (!(a->flags & BMA_CACHE_NOCHARGE) || payer == bma_group_root())
+		return 0;
+	bma__log_line("bma_cache_create: \"%s\": BMA_CACHE_NOCHARGE is for who has the root group",
+		      a->name ? a->name : "?");
+	return -EPERM;
+}
+
+static struct bma_cache *create_private(struct bma__engine_attr *ea, const struct bma_group *payer,
+					int *rc)
+{
+	const struct bma__record_attr ra = {.group = payer ? payer : bma_group_root(),
+					    .uncharged = ea->flags & BMA_CACHE_NOCHARGE};
+	struct bma__engine *e;
+
+	ea->record = bma__record_make(&ra, rc);
+	if (!ea->record)
+		return NULL;
+	e = bma__engine_create(ea, rc);
+	if (e)
+		return bma__engine_handle(e);
+	bma__record_close(ea->record);
+	return NULL;
+}
+
 struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 {
+	const struct bma_group *payer = NULL;
 	struct bma__engine_attr ea;
-	struct bma__engine *e;
 	struct bma__flavor *flavor;
+	struct bma_cache *cache;
 	int rc = bma__init();
 
 	if (!rc)
 		rc = check(attr);
+	if (!rc) {
+		payer = bma__payer(attr->group);
+		rc = check_payer(attr, payer);
+	}
 	if (rc)
 		goto failed;
 	flavor = bma__flavor_get(attr->rcu);
@@ -162,17 +195,15 @@ struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 		.batch = attr->batch,
 	};
 	if (merges(attr)) {
-		struct bma_cache *cache;
-
 		ea.flags &= ~(uint64_t)OF_HANDLE;
-		cache = bma__merge_open(&ea, attr->flags & BMA_CACHE_COUNT, &rc);
-		if (cache)
-			return cache;
-		goto failed;
+		if (payer)
+			ea.flags |= BMA__CACHE_OWNED;
+		cache = bma__merge_open(&ea, attr->flags & BMA_CACHE_COUNT, payer, &rc);
+	} else {
+		cache = create_private(&ea, payer, &rc);
 	}
-	e = bma__engine_create(&ea, &rc);
-	if (e)
-		return bma__engine_handle(e);
+	if (cache)
+		return cache;
 failed:
 	errno = -rc;
 	return NULL;
@@ -210,7 +241,7 @@ int bma_cache_destroy(struct bma_cache *cache)
 	return 0;
 }
 
-static void *none(struct bma__engine *e)
+void *bma__cache_none(struct bma__engine *e)
 {
 	atomic_fetch_add_explicit(&e->fail_empty, 1, memory_order_relaxed);
 	bma__worker_kick(e);
@@ -237,6 +268,11 @@ static void *taken(struct bma_cache *cache, void *obj, const char *call)
 	return e->flags & BMA_CACHE_SAMPLE ? bma__sample_taken(e, obj) : obj;
 }
 
+void *bma__cache_taken(struct bma_cache *cache, void *obj, const char *call)
+{
+	return taken(cache, obj, call);
+}
+
 /* The user has given @obj back, of an engine that does not check each call. Returns what is freed. */
 static void *given(struct bma__engine *e, void *obj)
 {
@@ -248,20 +284,12 @@ static void *given(struct bma__engine *e, void *obj)
 	return obj;
 }
 
-/* Mostly one step along the tape is all there is to do. */
-static inline __attribute__((always_inline)) void *alloc_step(struct bma__engine *e)
+void bma__cache_given(struct bma__engine *e, void *obj)
 {
-#if BMA__RSEQ_BUILT
-	void *obj;
-
-	BMA__STEP_POP(&e->head, obj, slow);
-	return obj;
-slow:
-	bma__rseq_clear();
-#else
-	(void)e;
-#endif
-	return NULL;
+	if (bma__engine_checked(e))
+		bma__checked_free(e, obj);
+	else
+		bma__step_free(e, given(e, obj));
 }
 
 /* The slow halves are cold, and compiled to be small; a cache that is looked at is not to pay for that. */
@@ -273,15 +301,17 @@ GATED void *alloc_gated(struct bma_cache *cache)
 	void *obj = NULL;
 
 	bma__rseq_clear();
+	if (bma__likely(cache->owner))
+		return bma__owned_alloc(cache);
 	if (bma__unlikely(!e)) {
 		bma__heap_refuse(cache->heap);
 		return NULL;
 	}
 	if (!bma__fuzz_fails(BMA__FUZZ_ALLOC)) {
-		obj = alloc_step(e);
+		obj = bma__step_alloc(e);
 		obj = bma__likely(obj) ? obj : bma__slot_alloc(e);
 	}
-	return obj ? taken(cache, obj, "bma_cache_alloc") : none(e);
+	return obj ? taken(cache, obj, "bma_cache_alloc") : bma__cache_none(e);
 }
 
 void *bma__cache_alloc_slow(struct bma_cache *cache)
@@ -289,25 +319,16 @@ void *bma__cache_alloc_slow(struct bma_cache *cache)
 	struct bma__engine *e;
 	void *obj;
 
+	if (cache->quick)
+		return bma__owned_alloc_quick(cache);
 	if (gated(cache))
 		return alloc_gated(cache);
 	e = cache->engine;
-	obj = alloc_step(e);
+	obj = bma__step_alloc(e);
 	if (bma__likely(obj))
 		return obj;
 	obj = bma__fuzz_fails(BMA__FUZZ_ALLOC) ? NULL : bma__slot_alloc(e);
-	return bma__likely(obj) ? obj : none(e);
-}
-
-static inline __attribute__((always_inline)) void free_step(struct bma__engine *e, void *obj)
-{
-#if BMA__RSEQ_BUILT
-	BMA__STEP_PUSH(&e->head, obj, slow);
-	return;
-slow:
-#endif
-	bma__rseq_clear();
-	bma__slot_free(e, obj);
+	return bma__likely(obj) ? obj : bma__cache_none(e);
 }
 
 GATED void free_gated(struct bma_cache *cache, void *obj)
@@ -315,22 +336,48 @@ GATED void free_gated(struct bma_cache *cache, void *obj)
 	struct bma__engine *e = cache->engine;
 
 	bma__rseq_clear();
+	if (e->flags & BMA__CACHE_OWNED) {
+		bma__owned_free(cache, obj);
+		return;
+	}
 	bma__merge_count(cache, -1);
-	if (bma__engine_checked(e))
-		bma__checked_free(e, obj);
-	else
-		free_step(e, given(e, obj));
+	bma__cache_given(e, obj);
 }
 
 void bma__cache_free_slow(struct bma_cache *cache, void *obj)
 {
-	if (gated(cache))
+	if (cache->quick)
+		bma__owned_free_quick(cache, obj);
+	else if (gated(cache))
 		free_gated(cache, obj);
 	else
-		free_step(cache->engine, obj);
+		bma__step_free(cache->engine, obj);
 }
 
-static void *alloc_sleep(struct bma__engine *e)
+/* A limit may have refused a slab: then memory of the group is reclaimed. */
+static void *refill(struct bma__engine *e)
+{
+	struct bma__pressure pressure = {0};
+	uint64_t refused;
+	void *obj;
+
+	do {
+		refused = atomic_load_explicit(&e->refused, memory_order_acquire);
+		obj = bma__refill_object(e);
+		if (obj && e->record)
+			bma__pressure_throttle(e->record);
+		if (obj)
+			return obj;
+		if (atomic_load_explicit(&e->refused, memory_order_acquire) == refused)
+			return NULL;
+		pressure.bytes = e->geo.units * BMA__UNIT_SIZE;
+	} while (bma__pressure_relieve(&pressure,
+				       atomic_load_explicit(&e->refused_by, memory_order_relaxed)));
+	errno = EDQUOT;
+	return NULL;
+}
+
+void *bma__cache_alloc_sleep(struct bma__engine *e)
 {
 	void *obj = bma__slot_alloc(e);
 
@@ -343,11 +390,10 @@ static void *alloc_sleep(struct bma__engine *e)
 			return obj;
 	}
 	bma__worker_kick_sometimes(e);
-	obj = bma__refill_object(e);
-	if (!obj) {
+	errno = ENOMEM;
+	obj = refill(e);
+	if (!obj)
 		atomic_fetch_add_explicit(&e->fail_system, 1, memory_order_relaxed);
-		errno = ENOMEM;
-	}
 	return obj;
 }
 
@@ -357,6 +403,8 @@ __attribute__((aligned(BMA_CACHELINE))) void *bma_cache_alloc(struct bma_cache *
 #if BMA__RSEQ_BUILT
 	void *obj;
 
+	if (bma__unlikely(cache->quick))
+		return bma__owned_alloc_quick(cache);
 	BMA__POP(cache, BMA__SLOT_LOADED, obj, slow);
 	return obj;
 slow:
@@ -369,6 +417,10 @@ __attribute__((aligned(BMA_CACHELINE))) void bma_cache_free(struct bma_cache *ca
 	if (!obj)
 		return;
 #if BMA__RSEQ_BUILT
+	if (bma__unlikely(cache->quick)) {
+		bma__owned_free_quick(cache, obj);
+		return;
+	}
 	BMA__PUSH(cache, BMA__SLOT_LOADED, obj, slow);
 	return;
 slow:
@@ -380,10 +432,12 @@ void *bma_cache_alloc_flags(struct bma_cache *cache, unsigned int flags)
 {
 	void *obj;
 
-	if (flags & BMA_SLEEP) {
-		obj = alloc_step(cache->engine);
+	if (flags & BMA_SLEEP && cache->owner) {
+		obj = bma__owned_alloc_sleep(cache);
+	} else if (flags & BMA_SLEEP) {
+		obj = bma__step_alloc(cache->engine);
 		if (!obj)
-			obj = alloc_sleep(cache->engine);
+			obj = bma__cache_alloc_sleep(cache->engine);
 		if (obj && gated(cache))
 			obj = taken(cache, obj, "bma_cache_alloc_flags");
 	} else {

@@ -108,6 +108,9 @@ static void child(void)
 	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next)
 		forget_threads(e);
 	bma__orphan_after_fork();
+	bma__record_after_fork();
+	if (!bma__stock_inside())
+		bma__group_recount(bma__record_own);
 	bma__worker_after_fork();
 	bma__flavor_after_fork_child();
 	if (bma__cpu.mode != BMA_MODE_GUEST)

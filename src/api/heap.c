@@ -58,6 +58,7 @@ struct bma_heap *bma_heap_create(const struct bma_heap_attr *attr)
 	if (!ha.flavor)
 		goto out;
 	ha.cache_flags = a->cache_flags;
+	ha.payer = bma__payer(a->group);
 	if (a->flags & BMA_HEAP_PERCPU)
 		ha.cache_flags |= BMA_CACHE_PERCPU;
 	ha.cache_flags = bma__cache_flags(ha.cache_flags, BMA_HEAP_CLASS_MAX, 0, false);

@@ -122,6 +122,7 @@ void *bma_heap_alloc(struct bma_heap *heap, size_t size)
 /* Larger than any class of @heap. */
 static void *alloc_large(struct bma_heap *heap, size_t size, unsigned int flags)
 {
+	int rc = -ENOMEM;
 	void *p;
 
 	if (!(flags & BMA_SLEEP) || heap->flags & (BMA_HEAP_PERCPU | BMA_HEAP_KERNEL_CLASSES)) {
@@ -131,9 +132,9 @@ static void *alloc_large(struct bma_heap *heap, size_t size, unsigned int flags)
 		return NULL;
 	}
 	bma__init_threads();
-	p = size <= PTRDIFF_MAX ? bma__heap_large_alloc(heap, size) : NULL;
+	p = size <= PTRDIFF_MAX ? bma__heap_large_alloc(heap, size, &rc) : NULL;
 	if (!p)
-		errno = ENOMEM;
+		errno = -rc;
 	return p;
 }
 

@@ -27,6 +27,9 @@ int bma__init(void)
 		if (!rc)
 			bma__percpu_init();
 		if (!rc)
+			rc = bma__record_init();
+		bma__group_wake = bma__worker_wake;
+		if (!rc)
 			atomic_store_explicit(&done, true, memory_order_release);
 	}
 	bma__lock_drop(&bma__init_lock);

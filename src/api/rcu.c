@@ -19,7 +19,7 @@ static void free_slow(struct bma_cache *cache, void *obj, bool heedless)
 	if (e->flags & BMA_CACHE_SAMPLE)
 		bma__sample_given_rcu(e, obj);
 #if BMA__RSEQ_BUILT
-	if (bma__key_has(e) || cache->live) {
+	if (bma__key_has(e) || cache->record) {
 		BMA__PUSH(&e->head, BMA__SLOT_LIMBO, obj, slow);
 		return;
 	}

@@ -30,8 +30,8 @@ void *bma_reserve_alloc(struct bma_reserve *reserve)
 		bma__checked_taken(reserve->engine, obj, "bma_reserve_alloc");
 	if (obj && bma__unlikely(bma__key_has(reserve->engine)))
 		bma__key_taken(reserve->engine, obj);
-	if (obj && reserve->counted)
-		bma__merge_count(reserve->counted, 1);
+	if (obj)
+		bma__merge_count(reserve->cache, 1);
 	return obj;
 }
 

@@ -44,6 +44,7 @@ int bma_poll(unsigned int flags)
 	bma__heap_collect();
 	moved = (int)bma__worker_pass_all();
 	bma__orphan_reap(false);
+	bma__pressure_pass();
 	if (flags & BMA_POLL_GP) {
 		int rc = bma__wait_period();
 
@@ -66,6 +67,7 @@ int bma_trim(void)
 	bma__reclaim_all();
 	bma__orphan_reap(true);
 	rc = wait_all(&w);
+	bma__pressure_trim();
 	bma__flavor_end_wait_all(&w);
 	return early ? early : rc;
 }

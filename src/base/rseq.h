@@ -26,6 +26,16 @@
  *		slot->gen = gen + 1	(an abort after it only makes somebody look again)
  *		*word = new		(commit)
  * Aborted by preemption, migration or a signal: fail. Failure changes nothing; the caller looks again.
+ *
+ * Stocks (cache/record.h) are words of per-CPU objects; the address of the first copy is loaded inside the sequence:
+ *
+ *	BMA__STOCK_TAKE: if the word is less than n -> slow; word -= n		(commit)
+ *	BMA__STOCK_GIVE: if word + n is more than the cap -> slow; word += n	(commit)
+ *
+ * BMA__TAKE_POP and BMA__GIVE_PUSH do that and the hot call of a slot in one sequence, which then has two stores: the stock and then, as the commit, the slot; or the slot and then the
+ * stock. The first one is made by an exchange and addition, not locked, that leaves in a register what the word was. So the abort handler sees by that register whether the
+ * store was made: -n is never what a stock holds, nor 8 what a slot holds. If it was, the caller goes on at the label @half, with the other half still to be done. Where
+ * there is no such instruction the two are done one after the other.
  */
 #ifndef BMA_BASE_RSEQ_H
 #define BMA_BASE_RSEQ_H
@@ -46,6 +56,9 @@
 
 /* Offset of the generation in a slot. */
 #define BMA__RSEQ_GEN 20
+/* Offsets in a record: where its stocks are (NULL: nobody may touch them), and how much one holds at most. */
+#define BMA__RSEQ_STOCK 0
+#define BMA__RSEQ_CAP 8
 
 #if BMA__RSEQ_BUILT
 #include <sys/rseq.h>

@@ -62,6 +62,53 @@
 			: slow);                                                                   \
 	} while (0)
 
+/* t: the address of the caller's stock, u: scratch. */
+#define BMA__RSEQ_STOCK_HERE                                                                       \
+	BMA__RSEQ_INDEX "ldr %[u], [%[rec], %[stock]]\n\t"                                         \
+			"cbnz %[u], 6f\n\t"                                                        \
+			"b %l[slow]\n"                                                             \
+			"6:\n\t"                                                                   \
+			"add %[t], %[u], %[t], lsl %[shift]\n\t"                                   \
+			"ldr %[u], [%[t]]\n\t"
+
+#define BMA__STOCK_TAKE(head, record, n, slow)                                                     \
+	do {                                                                                       \
+		uintptr_t stock_t, stock_u;                                                        \
+		__asm__ __volatile__ goto(                                                         \
+			BMA__RSEQ_BEGIN BMA__RSEQ_STOCK_HERE "subs %[u], %[u], %[add]\n\t"         \
+							     "b.hs 7f\n\t"                         \
+							     "b %l[" #slow "]\n"                   \
+							     "7:\n\t"                              \
+							     "str %[u], [%[t]]\n" BMA__RSEQ_END    \
+			: [t] "=&r"(stock_t), [u] "=&r"(stock_u)                                   \
+			: [rseq] "r"(BMA__RSEQ_AREA), [c] "r"(head), [rec] "r"(record),            \
+			  [add] "r"(n), [shift] "i"(BMA__PERCPU_SHIFT),                            \
+			  [stock] "i"(BMA__RSEQ_STOCK)                                             \
+			: "memory", "cc"                                                           \
+			: slow);                                                                   \
+	} while (0)
+
+#define BMA__STOCK_GIVE(head, record, n, slow)                                                     \
+	do {                                                                                       \
+		uintptr_t stock_t, stock_u, stock_v;                                               \
+		__asm__ __volatile__ goto(                                                         \
+			BMA__RSEQ_BEGIN BMA__RSEQ_STOCK_HERE "ldr %[v], [%[rec], %[cap]]\n\t"      \
+							     "add %[u], %[u], %[add]\n\t"          \
+							     "cmp %[u], %[v]\n\t"                  \
+							     "b.ls 7f\n\t"                         \
+							     "b %l[" #slow "]\n"                   \
+							     "7:\n\t"                              \
+							     "str %[u], [%[t]]\n" BMA__RSEQ_END    \
+			: [t] "=&r"(stock_t), [u] "=&r"(stock_u), [v] "=&r"(stock_v)               \
+			: [rseq] "r"(BMA__RSEQ_AREA), [c] "r"(head), [rec] "r"(record),            \
+			  [add] "r"(n), [shift] "i"(BMA__PERCPU_SHIFT),                            \
+			  [stock] "i"(BMA__RSEQ_STOCK), [cap] "i"(BMA__RSEQ_CAP)                   \
+			: "memory", "cc"                                                           \
+			: slow);                                                                   \
+	} while (0)
+
+#define BMA__RSEQ_HAS_PAIRS 0
+
 static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void *slot, void *word,
 				    void *freeze, uint32_t gen, uint64_t old, uint64_t new)
 {

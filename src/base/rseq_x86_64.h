@@ -58,6 +58,119 @@
 			: slow);                                                                   \
 	} while (0)
 
+/* t: the distance of the caller's copy of a per-CPU object; that of his slot is twice that. */
+#define BMA__RSEQ_COPY                                                                             \
+	"movl %%fs:4(%[rseq]), %k[t]\n\t"                                                          \
+	"testl %k[t], %k[t]\n\t"                                                                   \
+	"js %l[slow]\n\t"                                                                          \
+	"movq 8(%[c]), %[t]\n\t"                                                                   \
+	"movl %%fs:(%[rseq], %[t]), %k[t]\n\t"                                                     \
+	"shlq %[shift], %[t]\n\t"
+/* t: the address of the caller's stock. */
+#define BMA__RSEQ_STOCK_HERE                                                                       \
+	"movq %c[stock](%[rec]), %[v]\n\t"                                                         \
+	"testq %[v], %[v]\n\t"                                                                     \
+	"jz %l[slow]\n\t"                                                                          \
+	"addq %[v], %[t]\n\t"
+
+#define BMA__STOCK_TAKE(head, record, n, slow)                                                     \
+	do {                                                                                       \
+		uintptr_t stock_t, stock_v;                                                        \
+		__asm__ __volatile__ goto(                                                         \
+			BMA__RSEQ_BEGIN BMA__RSEQ_COPY BMA__RSEQ_STOCK_HERE                        \
+			"movq (%[t]), %[v]\n\t"                                                    \
+			"subq %[add], %[v]\n\t"                                                    \
+			"jb %l[" #slow "]\n\t"                                                     \
+			"movq %[v], (%[t])\n" BMA__RSEQ_END                                        \
+			: [t] "=&r"(stock_t), [v] "=&r"(stock_v)                                   \
+			: [rseq] "r"(__rseq_offset), [c] "r"(head), [rec] "r"(record),             \
+			  [add] "r"(n), [shift] "i"(BMA__PERCPU_SHIFT),                            \
+			  [stock] "i"(BMA__RSEQ_STOCK)                                             \
+			: "memory", "cc"                                                           \
+			: slow);                                                                   \
+	} while (0)
+
+#define BMA__STOCK_GIVE(head, record, n, slow)                                                     \
+	do {                                                                                       \
+		uintptr_t stock_t, stock_v;                                                        \
+		__asm__ __volatile__ goto(                                                         \
+			BMA__RSEQ_BEGIN BMA__RSEQ_COPY BMA__RSEQ_STOCK_HERE                        \
+			"movq (%[t]), %[v]\n\t"                                                    \
+			"addq %[add], %[v]\n\t"                                                    \
+			"cmpq %c[cap](%[rec]), %[v]\n\t"                                           \
+			"ja %l[" #slow "]\n\t"                                                     \
+			"movq %[v], (%[t])\n" BMA__RSEQ_END                                        \
+			: [t] "=&r"(stock_t), [v] "=&r"(stock_v)                                   \
+			: [rseq] "r"(__rseq_offset), [c] "r"(head), [rec] "r"(record),             \
+			  [add] "r"(n), [shift] "i"(BMA__PERCPU_SHIFT),                            \
+			  [stock] "i"(BMA__RSEQ_STOCK), [cap] "i"(BMA__RSEQ_CAP)                   \
+			: "memory", "cc"                                                           \
+			: slow);                                                                   \
+	} while (0)
+
+/* With two stores: @test says "equal" of x until the first one is made. */
+#define BMA__RSEQ_HAS_PAIRS 1
+#define BMA__RSEQ_END_HALF(test)                                                                   \
+	"2:\n\t" BMA__RSEQ_CLEAR ".pushsection __rseq_failure, \"ax?\"\n\t"                        \
+	".byte 0x0f, 0xb9, 0x3d\n\t"                                                               \
+	".long 0x53053053\n"                                                                       \
+	"4:\n\t" test "\n\t"                                                                       \
+	"jne %l[half]\n\t"                                                                         \
+	"jmp %l[slow]\n\t"                                                                         \
+	".popsection\n\t"
+
+/* What is added to the stock is minus the bytes; no stock is that large. */
+#define BMA__TAKE_POP(head, record, bytes, obj, slow, half)                                        \
+	do {                                                                                       \
+		uintptr_t pair_t, pair_u, pair_v, pair_r, pair_x = 0 - (bytes);                    \
+		__asm__ __volatile__ goto(                                                         \
+			BMA__RSEQ_BEGIN BMA__RSEQ_COPY                                             \
+			"movq (%[c]), %[u]\n\t"                                                    \
+			"leaq (%[u], %[t], 2), %[u]\n\t"                                           \
+			"movq (%[u]), %[r]\n\t"                                                    \
+			"testq %[r], 16(%[c])\n\t"                                                 \
+			"jz %l[slow]\n\t" BMA__RSEQ_STOCK_HERE "cmpq %[less], (%[t])\n\t"          \
+			"jb %l[slow]\n\t"                                                          \
+			"movq (%[r]), %[v]\n\t"                                                    \
+			"subq $8, %[r]\n\t"                                                        \
+			"xaddq %[x], (%[t])\n\t"                                                   \
+			"movq %[r], (%[u])\n" BMA__RSEQ_END_HALF("addq %[less], %[x]")             \
+			: [t] "=&r"(pair_t), [u] "=&r"(pair_u), [v] "=&r"(pair_v),                 \
+			  [r] "=&r"(pair_r), [x] "+&r"(pair_x)                                     \
+			: [rseq] "r"(__rseq_offset), [c] "r"(head), [rec] "r"(record),             \
+			  [less] "r"(bytes), [shift] "i"(BMA__PERCPU_SHIFT),                       \
+			  [stock] "i"(BMA__RSEQ_STOCK)                                             \
+			: "memory", "cc"                                                           \
+			: slow, half);                                                             \
+		(obj) = (void *)pair_v;                                                            \
+	} while (0)
+
+#define BMA__GIVE_PUSH(head, record, bytes, obj, slow, half)                                       \
+	do {                                                                                       \
+		uintptr_t pair_t, pair_u, pair_v, pair_r, pair_x = 8;                              \
+		__asm__ __volatile__ goto(                                                         \
+			BMA__RSEQ_BEGIN BMA__RSEQ_COPY                                             \
+			"movq (%[c]), %[u]\n\t"                                                    \
+			"leaq (%[u], %[t], 2), %[u]\n\t"                                           \
+			"movq (%[u]), %[r]\n\t"                                                    \
+			"addq $8, %[r]\n\t"                                                        \
+			"testq %[r], 16(%[c])\n\t"                                                 \
+			"jz %l[slow]\n\t" BMA__RSEQ_STOCK_HERE "movq (%[t]), %[v]\n\t"             \
+			"addq %[add], %[v]\n\t"                                                    \
+			"cmpq %c[cap](%[rec]), %[v]\n\t"                                           \
+			"ja %l[slow]\n\t"                                                          \
+			"movq %[p], (%[r])\n\t"                                                    \
+			"xaddq %[x], (%[u])\n\t"                                                   \
+			"movq %[v], (%[t])\n" BMA__RSEQ_END_HALF("cmpq $8, %[x]")                  \
+			: [t] "=&r"(pair_t), [u] "=&r"(pair_u), [v] "=&r"(pair_v),                 \
+			  [r] "=&r"(pair_r), [x] "+&r"(pair_x)                                     \
+			: [rseq] "r"(__rseq_offset), [c] "r"(head), [rec] "r"(record),             \
+			  [add] "r"(bytes), [p] "r"(obj), [shift] "i"(BMA__PERCPU_SHIFT),          \
+			  [stock] "i"(BMA__RSEQ_STOCK), [cap] "i"(BMA__RSEQ_CAP)                   \
+			: "memory", "cc"                                                           \
+			: slow, half);                                                             \
+	} while (0)
+
 static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void *slot, void *word,
 				    void *freeze, uint32_t gen, uint64_t old, uint64_t new)
 {

@@ -5,7 +5,7 @@
 #ifndef BMA_CACHE_INTERNAL_H
 #define BMA_CACHE_INTERNAL_H
 
-#include "page/page.h"
+#include "group/group.h"
 
 #include <bma/rcu.h>
 #include <bma/reserve.h>
@@ -27,18 +27,24 @@
 #include "merge.h"
 #include "need.h"
 #include "orphan.h"
+#include "owner.h"
 #include "park.h"
+#include "payer.h"
 #include "percpu.h"
 #include "plane.h"
+#include "pressure.h"
 #include "quarantine.h"
 #include "rcu.h"
 #include "reclaim.h"
+#include "record.h"
 #include "refill.h"
 #include "reserve.h"
 #include "sample.h"
 #include "segv.h"
 #include "slot.h"
 #include "stack.h"
+#include "step.h"
+#include "stock.h"
 #include "ticket.h"
 #include "track.h"
 #include "view.h"

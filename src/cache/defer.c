@@ -148,6 +148,8 @@ static void let_go(struct bma__engine *e, struct bma__depot_batch *batch, uintpt
 		bma__debug_let_go(e, word);
 	if (e->flags & BMA_CACHE_SAMPLE)
 		bma__sample_let_go(e, word);
+	if (e->flags & BMA__CACHE_OWNED)
+		bma__owner_let_go(e, word);
 	if (e->flags & BMA_CACHE_DTOR_RECYCLE)
 		bma__stack_push(&e->finish, e->class, word);
 	else
@@ -409,6 +411,15 @@ bool bma__defer_help(struct bma__engine *e)
 	    bma__rcu_reading(&f->rcu))
 		return false;
 	return !wait_counted(f, 1, bma__os_now() + HELP_NS);
+}
+
+void bma__defer_help_slabs(struct bma__engine *e)
+{
+	struct bma__flavor *f = e->flavor;
+
+	if (atomic_load_explicit(&f->dying_bytes, memory_order_acquire) &&
+	    bma__thread_running(&f->thread) && !bma__rcu_reading(&f->rcu))
+		wait_counted(f, 2, bma__os_now() + HELP_NS);
 }
 
 int bma__defer_start(struct bma__flavor *f)

@@ -59,4 +59,7 @@ int bma__defer_start(struct bma__flavor *f);
 /* In a child of fork: put back what a running batch was for, and count anew. */
 void bma__defer_recount(struct bma__engine *e);
 
+/* Wait a moment for slabs that were given up to go; not for the grace period of a caller that reads. May sleep. */
+void bma__defer_help_slabs(struct bma__engine *e);
+
 #endif /* BMA_CACHE_DEFER_H */

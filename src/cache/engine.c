@@ -62,7 +62,7 @@ struct bma__head bma__engine_head(const struct bma__engine *e)
 {
 	struct bma__head head = e->head;
 
-	if (bma__engine_checked(e) || bma__key_has(e))
+	if (bma__engine_checked(e) || bma__key_has(e) || e->flags & BMA__CACHE_OWNED)
 		head.mask = 0; /* neither empty nor full is anything else */
 	return head;
 }
@@ -88,7 +88,9 @@ static void set_handle(struct bma__engine *e, const struct bma__engine_attr *att
 	cache->engine = e;
 	cache->heap = attr->heap;
 	cache->class = (uint16_t)(e->size <= BMA_HEAP_CLASS_MAX ? bma__heap_class(e->size) : 0);
-	cache->live = NULL;
+	cache->record = NULL;
+	cache->owner = 0;
+	cache->quick = false;
 	cache->merged = false;
 	atomic_init(&cache->interior, false);
 }
@@ -304,6 +306,7 @@ static void leave_registry(struct bma__engine *e)
 
 static struct bma__engine *make(const struct bma__engine_attr *attr)
 {
+	bool owned = attr->flags & BMA__CACHE_OWNED;
 	size_t bytes = engine_bytes(), at;
 	struct bma__engine *e = bma__meta_alloc(bytes);
 
@@ -327,12 +330,12 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 	e->ctx = attr->ctx;
 	e->attr_reserve = attr->reserve;
 	if (attr->flags & BMA_CACHE_GUARD) {
-		bma__slab_geometry_guard(&e->geo, attr->size, attr->align);
+		bma__slab_geometry_guard(&e->geo, attr->size, attr->align, owned);
 		bma__segv_init();
 	} else {
 		bma__slab_geometry(
 			&e->geo, attr->size + (attr->flags & BMA_CACHE_REDZONE ? BMA__REDZONE : 0),
-			attr->align);
+			attr->align, owned);
 	}
 	e->geo.percpu = attr->flags & BMA_CACHE_PERCPU;
 	e->geo.checked = attr->flags & BMA__CACHE_CHECKS;
@@ -348,12 +351,16 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 		snprintf(e->name, sizeof e->name, "cache-%zu", attr->size);
 	e->head.mask = bma__mag_size(e->class) - 16;
 	e->head.index = bma__cpu.mode == BMA_MODE_GUEST ? BMA__RSEQ_CPU_ID : bma__cpu.index;
+	e->record = owned ? NULL : attr->record ? attr->record : bma__record_root;
+	e->charge = (uint64_t)e->geo.stride * (e->geo.percpu ? bma__percpu.slots + 1 : 1);
+	e->quick = owned && bma__chunk_tags && !bma__engine_checked(e) && !bma__key_has(e);
 	if ((!(e->flags & BMA_CACHE_SAMPLE) || !bma__sample_prepare()) &&
-	    !bma__quarantine_make(e)) {
+	    (!owned || !bma__owner_prepare(e)) && !bma__quarantine_make(e)) {
 		if (e->flags & BMA__CACHE_TOOLS)
 			bma__tools_pool(e, true);
 		return e;
 	}
+	bma__owner_end(e);
 	bma__meta_free(e, e->bytes);
 	return NULL;
 }
@@ -367,7 +374,7 @@ static int stock(struct bma__engine *e)
 		uintptr_t word = bma__refill_magazine(e, 0);
 
 		if (!word)
-			return -ENOMEM;
+			return e->refused ? -EDQUOT : -ENOMEM;
 		bma__depot_add(e, e->depot, word);
 	}
 	return 0;
@@ -383,6 +390,7 @@ struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int 
 	*rc = enter_registry(e);
 	if (*rc) {
 		bma__quarantine_free(e);
+		bma__owner_end(e);
 		bma__meta_free(e, e->bytes);
 		return NULL;
 	}
@@ -392,6 +400,7 @@ struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int 
 	*rc = stock(e);
 	if (!*rc) {
 		e->ctx_free = attr->ctx_free;
+		e->own_record = attr->record && !attr->heap;
 		return e;
 	}
 	bma__reclaim_unused(e);
@@ -402,16 +411,19 @@ struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int 
 /* Nobody has it pinned once it has left the registry, so nobody runs a destructor of it. */
 void bma__engine_free(struct bma__engine *e)
 {
+	struct bma__record *record = e->own_record ? e->record : NULL;
 	void (*ctx_free)(void *ctx) = e->ctx_free;
 	void *ctx = e->ctx;
 
 	leave_registry(e);
 	bma__mag_unpromise(e->class, atomic_load_explicit(&e->slot_mags, memory_order_relaxed));
 	bma__quarantine_free(e);
+	bma__owner_end(e);
 	bma__sample_end(e);
 	if (e->flags & BMA__CACHE_TOOLS)
 		bma__tools_pool(e, false);
 	bma__meta_free(e, e->bytes);
+	bma__record_close(record);
 	if (ctx_free)
 		ctx_free(ctx);
 }

@@ -24,9 +24,13 @@
 
 struct bma__flavor;
 struct bma__merged;
+struct bma__record;
+struct bma_group;
 
 /* A tool watches memory, and is told of each object; set by the library. */
 #define BMA__CACHE_TOOLS ((uint64_t)1 << 63)
+/* Shared by handles of which each pays for its objects, see owner.h; set by the library. */
+#define BMA__CACHE_OWNED ((uint64_t)1 << 62)
 
 /* Flags of which each needs that every call is looked at. */
 #define BMA__CACHE_CHECKS                                                                          \
@@ -124,6 +128,19 @@ struct bma__engine {
 	_Atomic uint32_t begun,
 		ended; /* passes of ours that move magazines, see bma__engine_begin() */
 
+	/* Who pays for slabs, see record.h; NULL: each object has an owner instead. [const] */
+	struct bma__record *record;
+	bool own_record;	  /* it ends with the engine */
+	_Atomic uint64_t refused; /* slabs that a limit refused */
+	_Atomic(struct bma_group *) refused_by;
+	/* Of engines with owners, see owner.h. [const] but for the table, [lock: lock] */
+	bool quick;	 /* a call is nothing but a charge and a step */
+	uint64_t charge; /* bytes of an object with its copies */
+	uint64_t owner_mul, owner_add;
+	uintptr_t owner_mask; /* what is an offset in a slab */
+	struct bma__record **owners;
+	uint32_t owner_hint, owners_used;
+
 	/* [lock: merge] of engines that handles share, see merge.h, and of those without one, see orphan.h */
 	bool shared;
 	uint32_t refs; /* handles, and heaps */
@@ -159,9 +176,10 @@ struct bma_cache {
 	bool merged;	/* part of a struct bma__merged */
 	_Atomic bool
 		interior; /* at an engine's place: a heap gave out addresses inside its objects */
-	_Atomic uint32_t reserves; /* of a handle that counts */
-	struct bma_heap *heap;	   /* whose class the engine is, if it belongs to one heap only */
-	uint64_t *live; /* per-CPU counter of what is allocated by this handle; NULL: not counted */
+	uint16_t owner;	  /* its place in the engine's table, see owner.h; 0: it has none */
+	bool quick;	  /* it has, and a call is nothing but a charge and a step */
+	struct bma_heap *heap;	    /* whose class the engine is, if it belongs to one heap only */
+	struct bma__record *record; /* who is charged for objects, or counts them; NULL: neither */
 };
 
 struct bma__engine_attr {
@@ -174,7 +192,8 @@ struct bma__engine_attr {
 	void *ctx;
 	void (*ctx_free)(void *ctx);
 	uint32_t low, high, batch;
-	struct bma_heap *heap; /* as in the handle */
+	struct bma_heap *heap;	    /* as in the handle */
+	struct bma__record *record; /* who pays for slabs; NULL: the root */
 };
 
 _Static_assert(sizeof(struct bma_cache) == (size_t)1 << BMA__HANDLE_SHIFT, "frozen");
@@ -242,6 +261,8 @@ void bma__engine_destruct(struct bma__engine *e);
 uint32_t bma__engine_shrink(struct bma__engine *e, uint32_t keep);
 /* Give all slabs up, with what is live in them; before it is freed, without a destructor. May sleep. */
 void bma__engine_abandon(struct bma__engine *e);
+/* Who pays for a slab, a large object's too, pays no more; before its memory goes. May sleep. */
+void bma__engine_uncharge(struct bma__slab *s);
 /* The slab of @obj; aborts, naming @call, if that is not an object of @e. Any context. */
 struct bma__slab *bma__engine_slab(struct bma__engine *e, const void *obj, const char *call);
 /* Abort about a pointer: @result is what is wrong with it. */

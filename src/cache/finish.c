@@ -16,6 +16,7 @@ void bma__finish_slab_later(struct bma__slab *slab)
 
 	/* Without a destructor the engine may be gone. */
 	if (!slab->finish) {
+		bma__engine_uncharge(slab);
 		bma__slab_destroy(slab);
 		return;
 	}
@@ -81,6 +82,7 @@ static void finish_slab(struct bma__engine *e, struct bma__slab *s)
 
 	for (uint32_t i = 0; i < n; i++)
 		bma__finish_object(e, bma__slab_object(s, i));
+	bma__engine_uncharge(s);
 	bma__lock_take(&bma__purge_lock);
 	bma__slab_destroy(s);
 	bma__lock_drop(&bma__purge_lock);

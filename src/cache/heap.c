@@ -46,12 +46,30 @@ static struct bma__engine *engine_for(struct bma_heap *h, const struct bma__heap
 	if (size > GUARDED_MOST)
 		ea.flags &= ~(uint64_t)BMA_CACHE_GUARD;
 	if (!is_private(h)) {
+		if (attr->payer)
+			ea.flags |= BMA__CACHE_OWNED;
 		snprintf(name, sizeof name, "heap-%zu", size);
 		return bma__merge_get(&ea, rc);
 	}
 	snprintf(name, sizeof name, "%.20s-%zu", attr->name, size);
 	ea.heap = h;
+	ea.record = h->record;
 	return bma__engine_create(&ea, rc);
+}
+
+/* Handles of one engine have one owner. */
+static bool pay(struct bma_heap *h, uint32_t c, struct bma__engine *e)
+{
+	struct bma_cache *cache = &h->handle[c].cache;
+	uint32_t i = h->engines - 1;
+
+	if (!e || !(e->flags & BMA__CACHE_OWNED))
+		return true;
+	if (!h->record->place[i].engine)
+		return bma__merge_pay(e, cache, h->record, i);
+	cache->owner = h->record->place[i].owner;
+	cache->quick = e->quick && !h->record->live;
+	return true;
 }
 
 static void set_handle(struct bma_heap *h, uint32_t c, struct bma__engine *e)
@@ -61,12 +79,12 @@ static void set_handle(struct bma_heap *h, uint32_t c, struct bma__engine *e)
 	cache->engine = e;
 	cache->heap = h;
 	cache->class = (uint16_t)c;
-	cache->live = h->live;
+	cache->record = is_private(h) ? NULL : h->record;
 	if (e)
 		cache->head = bma__engine_head(e);
 	else
 		cache->head.slots = bma__engine_no_slots();
-	if (h->live || !e)
+	if (cache->record || !e)
 		cache->head.mask = 0;
 	cache->plain = cache->head.mask ? e : NULL;
 }
@@ -87,8 +105,7 @@ static void unmake(struct bma_heap *h)
 			bma__reclaim_unused(h->engine[i]);
 		drop_engine(h, h->engine[i]);
 	}
-	if (h->live)
-		bma__percpu_counter_free(h->live);
+	bma__record_close(h->record);
 	bma__meta_free(h, sizeof *h);
 }
 
@@ -109,8 +126,39 @@ static int fill(struct bma_heap *h, const struct bma__heap_attr *attr)
 			h->engine[h->engines++] = e;
 		}
 		set_handle(h, c, e);
+		if (!pay(h, c, e))
+			return -ENOSPC;
 	}
 	return 0;
+}
+
+static bool make_record(struct bma_heap *h, const struct bma__heap_attr *attr, int *rc)
+{
+	struct bma__record_attr ra = {
+		.group = attr->payer,
+		.stocked = attr->payer && !is_private(h),
+		.counted = attr->flags & BMA_HEAP_COUNT,
+	};
+
+	if (ra.stocked)
+		ra.places = BMA__HEAP_CLASSES;
+	if (is_private(h) && !ra.group)
+		ra.group = bma__group_handle(bma__group_root);
+	if (!ra.group && !ra.counted)
+		return true;
+	h->record = bma__record_make(&ra, rc);
+	return h->record;
+}
+
+/* The record has references of its own on the engines that name it. */
+static void keep_places(struct bma_heap *h)
+{
+	if (!h->record)
+		return;
+	bma__lock_take(&bma__merge_lock);
+	for (uint32_t i = 0; i < h->record->places && h->record->place[i].engine; i++)
+		h->record->place[i].engine->refs++;
+	bma__lock_drop(&bma__merge_lock);
 }
 
 struct bma_heap *bma__heap_create(const struct bma__heap_attr *attr, int *rc)
@@ -122,14 +170,12 @@ struct bma_heap *bma__heap_create(const struct bma__heap_attr *attr, int *rc)
 		return NULL;
 	h->flags = attr->flags;
 	snprintf(h->name, sizeof h->name, "%s", attr->name);
-	if (attr->flags & BMA_HEAP_COUNT) {
-		h->live = bma__percpu_counter();
-		if (!h->live) {
-			bma__meta_free(h, sizeof *h);
-			return NULL;
-		}
+	if (!make_record(h, attr, rc)) {
+		bma__meta_free(h, sizeof *h);
+		return NULL;
 	}
 	*rc = fill(h, attr);
+	keep_places(h);
 	if (!*rc)
 		return h;
 	unmake(h);
@@ -142,8 +188,8 @@ static uint32_t reserves(struct bma_heap *h)
 
 	for (uint32_t i = 0; i < h->engines && is_private(h); i++)
 		n += atomic_load_explicit(&h->engine[i]->reserves, memory_order_acquire);
-	for (uint32_t c = 0; c < BMA__HEAP_CLASSES && h->live; c++)
-		n += atomic_load_explicit(&h->handle[c].cache.reserves, memory_order_acquire);
+	if (!is_private(h) && h->record)
+		n += atomic_load_explicit(&h->record->reserves, memory_order_acquire);
 	return n;
 }
 
@@ -200,14 +246,13 @@ int bma__heap_destroy(struct bma_heap *h)
 	if (is_private(h))
 		rc = destroy_private(h);
 	else
-		rc = busy(h, h->live ? bma__percpu_sum(h->live) : 0);
+		rc = busy(h, h->record && h->record->live ? bma__percpu_sum(h->record->live) : 0);
 	if (rc)
 		return rc;
 	bma__heap_large_release(h);
 	for (uint32_t i = 0; i < h->engines; i++)
 		drop_engine(h, h->engine[i]);
-	if (h->live)
-		bma__percpu_counter_free(h->live);
+	bma__record_close(h->record);
 	bma__meta_free(h, sizeof *h);
 	return 0;
 }

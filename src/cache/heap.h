@@ -29,8 +29,8 @@ struct bma_heap {
 	char name[BMA__NAME_MAX];
 	uint32_t engines;			       /* different ones */
 	struct bma__engine *engine[BMA__HEAP_CLASSES]; /* in rising order of size */
-	uint64_t *live;				       /* per-CPU counter of a counted heap */
-	struct bma__slab *large;		       /* [lock: heap] by next and prev */
+	struct bma__record *record; /* who pays for it, or counts its objects; NULL: neither */
+	struct bma__slab *large;    /* [lock: heap] by next and prev */
 	_Atomic uint64_t large_live, large_bytes, too_large;
 };
 
@@ -48,6 +48,8 @@ struct bma__heap_attr {
 	uint64_t flags;	      /* BMA_HEAP_* */
 	uint64_t cache_flags; /* of the engines */
 	struct bma__flavor *flavor;
+	const struct bma_group
+		*payer; /* NULL: the root, and nobody for objects of shared classes */
 };
 
 /* May sleep. NULL and a negative errno in @rc. */
@@ -57,8 +59,8 @@ int bma__heap_destroy(struct bma_heap *heap);
 
 /* An allocation too large for its caller was refused. Any context. */
 void bma__heap_refuse(struct bma_heap *heap);
-/* Zeros; NULL: no memory. May sleep. */
-void *bma__heap_large_alloc(struct bma_heap *heap, size_t size);
+/* Zeros; NULL and a negative errno in @rc. May sleep. */
+void *bma__heap_large_alloc(struct bma_heap *heap, size_t size, int *rc);
 /* The user has it no more; false: he had not before. Any context. */
 bool bma__heap_large_free(struct bma__slab *slab);
 /* Was something freed that nobody has collected yet? Any context. */

@@ -2,6 +2,8 @@
 /* Large objects of heaps, see heap.h. */
 #include "cache.h"
 
+#include <errno.h>
+
 struct bma__lock bma__heap_lock = BMA__LOCK_INIT(BMA__RANK_HEAP);
 
 /* Freed and not yet taken out of their heaps: pushed by anybody, taken as a whole, so no entry is popped under a pusher's eyes. */
@@ -26,13 +28,33 @@ static void list_del(struct bma_heap *h, struct bma__slab *s)
 		s->next->prev = s->prev;
 }
 
-void *bma__heap_large_alloc(struct bma_heap *h, size_t size)
+/* A record that only counts pays for nothing. */
+static struct bma__record *payer_of(const struct bma_heap *h)
 {
-	void *p = bma__large_alloc(size, h->engine[0], h, bma__topo_node_now());
-	struct bma__slab *s = p ? bma__large_slab(p) : NULL;
+	struct bma__record *r = h->record;
 
-	if (!s)
+	return r && atomic_load_explicit(&r->group, memory_order_relaxed) ? r : bma__record_root;
+}
+
+void *bma__heap_large_alloc(struct bma_heap *h, size_t size, int *rc)
+{
+	struct bma__record *payer = payer_of(h);
+	uint64_t bytes = bma__align_up(size, BMA_PAGE);
+	struct bma__slab *s;
+	void *p;
+
+	if (!bma__pressure_charge_large(payer, bytes)) {
+		*rc = -EDQUOT;
 		return NULL;
+	}
+	p = bma__large_alloc(size, h->engine[0], h, bma__topo_node_now());
+	s = p ? bma__large_slab(p) : NULL;
+	if (!s) {
+		bma__stock_uncharge_slab(payer, bytes, true);
+		*rc = -ENOMEM;
+		return NULL;
+	}
+	s->payer = payer;
 	bma__lock_take(&bma__heap_lock);
 	list_add(h, s);
 	bma__lock_drop(&bma__heap_lock);

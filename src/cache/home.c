@@ -34,13 +34,49 @@ static uint32_t mags_per_slab(const struct bma__engine *e)
 	return (e->geo.objs + e->capacity - 1) / e->capacity;
 }
 
+static uint64_t charge_of(const struct bma__engine *e)
+{
+	uint64_t copies = e->geo.percpu ? bma__percpu.slots + 1 : 1;
+
+	return e->geo.units * BMA__UNIT_SIZE * copies;
+}
+
+/* Charged before it is taken, so that no more is taken than may be. */
+static struct bma__slab *slab_paid(struct bma__engine *e, uint32_t node)
+{
+	struct bma__refusal why;
+	struct bma__slab *s;
+
+	if (!e->record)
+		return bma__slab_create(&e->geo, e, node);
+	if (!bma__stock_charge_slab(e->record, charge_of(e), false, true, &why)) {
+		atomic_store_explicit(&e->refused_by, why.group, memory_order_relaxed);
+		atomic_fetch_add_explicit(&e->refused, 1, memory_order_release);
+		return NULL;
+	}
+	s = bma__slab_create(&e->geo, e, node);
+	if (s)
+		s->payer = e->record;
+	else
+		bma__stock_uncharge_slab(e->record, charge_of(e), false);
+	return s;
+}
+
+void bma__engine_uncharge(struct bma__slab *s)
+{
+	uint64_t copies = s->geo.percpu ? bma__percpu.slots + 1 : 1;
+
+	if (s->payer)
+		bma__stock_uncharge_slab(s->payer, bma__slab_bytes(s) * copies, !s->geo.units);
+}
+
 static struct bma__slab *slab_new(struct bma__engine *e, uint32_t node)
 {
 	struct bma__slab *s;
 
 	if (bma__mag_promise(e->class, mags_per_slab(e)))
 		return NULL;
-	s = bma__slab_create(&e->geo, e, node);
+	s = slab_paid(e, node);
 	if (!s) {
 		bma__mag_unpromise(e->class, mags_per_slab(e));
 		return NULL;

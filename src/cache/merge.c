@@ -23,6 +23,8 @@ static const char *difference(const struct bma__engine *e, const struct bma__eng
 		return "alignment";
 	if (e->flags != attr->flags)
 		return "flags";
+	if (e->owners_used == BMA__OWNERS_MAX - 1)
+		return "owners, of which one has all that there can be,";
 	return e->flavor != attr->flavor ? "flavour of RCU" : NULL;
 }
 
@@ -119,13 +121,16 @@ void bma__merge_put(struct bma__engine *e)
 	bma__lock_drop(&bma__merge_lock);
 }
 
-static struct bma__merged *make(bool counted)
+static struct bma__merged *make(bool counted, const struct bma_group *payer, int *rc)
 {
+	const struct bma__record_attr attr = {
+		.group = payer, .stocked = payer, .counted = counted, .places = payer ? 1 : 0};
 	struct bma__merged *m = bma__meta_alloc(sizeof *m);
 
-	if (m && counted) {
-		m->cache.live = bma__percpu_counter();
-		if (!m->cache.live) {
+	*rc = -ENOMEM;
+	if (m && (counted || payer)) {
+		m->cache.record = bma__record_make(&attr, rc);
+		if (!m->cache.record) {
 			bma__meta_free(m, sizeof *m);
 			return NULL;
 		}
@@ -135,30 +140,49 @@ static struct bma__merged *make(bool counted)
 
 static void unmake(struct bma__merged *m)
 {
-	if (m->cache.live)
-		bma__percpu_counter_free(m->cache.live);
+	bma__record_close(m->cache.record);
 	bma__meta_free(m, sizeof *m);
 }
 
-static void link_handle(struct bma__engine *e, struct bma__merged *m)
+bool bma__merge_pay(struct bma__engine *e, struct bma_cache *cache, struct bma__record *r,
+		    uint32_t i)
 {
+	uint16_t owner = bma__owner_enter(e, r);
+
+	if (!owner)
+		return false;
+	cache->owner = owner;
+	cache->quick = e->quick && !r->live;
+	r->place[i].owner = owner;
+	r->place[i].engine = e;
+	return true;
+}
+
+static int link_handle(struct bma__engine *e, struct bma__merged *m, bool pays)
+{
+	if (pays) {
+		if (!bma__merge_pay(e, &m->cache, m->cache.record, 0))
+			return -ENOSPC;
+		e->refs++; /* the record's */
+	}
 	m->cache.merged = true;
 	m->cache.engine = e;
 	m->cache.head = bma__engine_head(e);
-	if (m->cache.live)
+	if (m->cache.record)
 		m->cache.head.mask = 0;
 	m->next = e->handles;
 	if (m->next)
 		m->next->prev = m;
 	e->handles = m;
+	return 0;
 }
 
-struct bma_cache *bma__merge_open(const struct bma__engine_attr *attr, bool counted, int *rc)
+struct bma_cache *bma__merge_open(const struct bma__engine_attr *attr, bool counted,
+				  const struct bma_group *payer, int *rc)
 {
-	struct bma__merged *m = make(counted);
+	struct bma__merged *m = make(counted, payer, rc);
 	struct bma__engine *e;
 
-	*rc = -ENOMEM;
 	if (!m)
 		return NULL;
 	if (attr->name)
@@ -167,11 +191,14 @@ struct bma_cache *bma__merge_open(const struct bma__engine_attr *attr, bool coun
 		snprintf(m->name, sizeof m->name, "cache-%zu", attr->size);
 	prepare(attr);
 	bma__lock_take(&bma__merge_lock);
+	*rc = 0;
 	e = get(attr, rc);
 	if (e)
-		link_handle(e, m);
+		*rc = link_handle(e, m, payer);
+	if (e && *rc)
+		put(e);
 	bma__lock_drop(&bma__merge_lock);
-	if (e)
+	if (!*rc)
 		return &m->cache;
 	unmake(m);
 	return NULL;
@@ -181,8 +208,9 @@ int bma__merge_close(struct bma_cache *cache)
 {
 	struct bma__merged *m = bma__merge_of(cache);
 	struct bma__engine *e = cache->engine;
-	uint64_t live = cache->live ? bma__percpu_sum(cache->live) : 0;
-	uint32_t reserves = atomic_load_explicit(&cache->reserves, memory_order_acquire);
+	struct bma__record *r = cache->record;
+	uint64_t live = r && r->live ? bma__percpu_sum(r->live) : 0;
+	uint32_t reserves = r ? atomic_load_explicit(&r->reserves, memory_order_acquire) : 0;
 
 	if (live || reserves) {
 		bma__log_verbose("bma_cache_destroy: cache \"%s\": %llu objects live, %u reserves",

@@ -15,6 +15,7 @@
 
 #include "engine.h"
 #include "percpu.h"
+#include "record.h"
 
 struct bma__merged {
 	struct bma_cache cache;		 /* first: what the user has */
@@ -31,8 +32,9 @@ void bma__merge_put(struct bma__engine *e);
 /* Take an engine out of those that can be found. Under the lock. */
 void bma__merge_forget(struct bma__engine *e);
 
-/* A handle, @counted or not. May sleep. */
-struct bma_cache *bma__merge_open(const struct bma__engine_attr *attr, bool counted, int *rc);
+/* A handle, @counted or not; @payer: who pays for its objects, NULL: nobody in particular. May sleep. */
+struct bma_cache *bma__merge_open(const struct bma__engine_attr *attr, bool counted,
+				  const struct bma_group *payer, int *rc);
 /* Returns 0, or -EBUSY if it is counted and objects of it are live, or reserves exist. May sleep. */
 int bma__merge_close(struct bma_cache *cache);
 
@@ -45,9 +47,13 @@ static inline struct bma__merged *bma__merge_of(struct bma_cache *cache)
 /* So many objects more, or less, are live by a handle that counts. Any context. */
 static inline void bma__merge_count(struct bma_cache *cache, int64_t n)
 {
-	if (cache->live)
-		bma__percpu_add_slow(cache->live, (uint64_t)n);
+	if (cache->record && cache->record->live)
+		bma__percpu_add_slow(cache->record->live, (uint64_t)n);
 }
+
+/* Give @cache, a handle on @e, a place in the engine's table for @r, which remembers it as its @i-th; false: the table is full. May sleep. */
+bool bma__merge_pay(struct bma__engine *e, struct bma_cache *cache, struct bma__record *r,
+		    uint32_t i);
 
 /* Call @fn with each handle of @e under the lock. May sleep. */
 void bma__merge_visit(struct bma__engine *e, void (*fn)(struct bma__merged *m, void *arg),

@@ -10,8 +10,32 @@ static size_t bytes(size_t n)
 static void count_reserves(struct bma_reserve *r, uint32_t delta)
 {
 	atomic_fetch_add_explicit(&r->engine->reserves, delta, memory_order_release);
-	if (r->counted)
-		atomic_fetch_add_explicit(&r->counted->reserves, delta, memory_order_release);
+	if (r->cache->record)
+		atomic_fetch_add_explicit(&r->cache->record->reserves, delta, memory_order_release);
+}
+
+/* Who has a payer is charged for what stands in reserve. */
+static void *get(struct bma_reserve *r)
+{
+	struct bma__engine *e = r->engine;
+	void *obj;
+
+	if (r->cache->owner && !bma__pressure_charge(r->cache->record, e->charge))
+		return NULL;
+	obj = bma__refill_object(e);
+	if (r->cache->owner && obj)
+		bma__owner_set(e, obj, r->cache->owner);
+	else if (r->cache->owner)
+		bma__stock_uncharge(r->cache->record, e->charge);
+	return obj;
+}
+
+static void put(struct bma_reserve *r, void *obj)
+{
+	if (r->cache->owner)
+		bma__stock_uncharge(bma__owner_take(r->engine, obj, "bma_reserve_destroy"),
+				    r->engine->charge);
+	bma__slot_free(r->engine, obj);
 }
 
 size_t bma__reserve_fill(struct bma_reserve *r)
@@ -23,7 +47,7 @@ size_t bma__reserve_fill(struct bma_reserve *r)
 
 		if (atomic_load_explicit(&r->entry[i], memory_order_relaxed))
 			continue;
-		obj = bma__refill_object(r->engine);
+		obj = get(r);
 		if (!obj) {
 			missing++;
 			continue;
@@ -36,7 +60,7 @@ size_t bma__reserve_fill(struct bma_reserve *r)
 		}
 		/* Another refill was first. */
 		atomic_fetch_sub_explicit(&r->engine->reserved, 1, memory_order_relaxed);
-		bma__slot_free(r->engine, obj);
+		put(r, obj);
 	}
 	return missing;
 }
@@ -48,7 +72,7 @@ struct bma_reserve *bma__reserve_create(struct bma_cache *cache, size_t n)
 	if (!r)
 		return NULL;
 	r->engine = cache->engine;
-	r->counted = cache->live ? cache : NULL;
+	r->cache = cache;
 	r->n = n;
 	count_reserves(r, 1);
 	if (bma__reserve_fill(r)) {
@@ -98,7 +122,7 @@ void bma__reserve_destroy(struct bma_reserve *r)
 	void *obj;
 
 	while ((obj = bma__reserve_take(r)))
-		bma__slot_free(r->engine, obj);
+		put(r, obj);
 	count_reserves(r, UINT32_MAX); /* one less */
 	bma__meta_free(r, bytes(r->n));
 }

@@ -15,7 +15,7 @@
 
 struct bma_reserve {
 	struct bma__engine *engine;
-	struct bma_cache *counted; /* the handle, if its objects are counted; NULL */
+	struct bma_cache *cache; /* the handle */
 	size_t n;
 	_Atomic uint64_t fills; /* entries ever filled */
 	_Atomic size_t cursor;	/* where the next taker begins; a hint */

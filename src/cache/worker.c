@@ -14,8 +14,7 @@ static _Atomic uint64_t passes;
 void bma__worker_kick(struct bma__engine *e)
 {
 	bma__need_set(&need, e->id);
-	if (bma__thread_running(&thread))
-		bma__waker_ask(&thread.waker);
+	bma__worker_wake();
 }
 
 void bma__worker_kick_sometimes(struct bma__engine *e)
@@ -26,6 +25,12 @@ void bma__worker_kick_sometimes(struct bma__engine *e)
 		return;
 	atomic_store_explicit(&e->kicked, now, memory_order_relaxed);
 	bma__worker_kick(e);
+}
+
+void bma__worker_wake(void)
+{
+	if (bma__thread_running(&thread))
+		bma__waker_ask(&thread.waker);
 }
 
 void bma__worker_forget(struct bma__engine *e)
@@ -82,6 +87,7 @@ static void *worker_main(void *unused)
 		serve_needs();
 		nap = serve_watched();
 		orphans = bma__orphan_reap(false);
+		bma__pressure_pass();
 		nap = orphans < nap ? orphans : nap;
 		if (!bma__thread_stopping(&thread))
 			bma__waker_sleep(&thread.waker, nap);

@@ -11,6 +11,8 @@
 
 #include "engine.h"
 
+/* Somebody needs something. Any context. */
+void bma__worker_wake(void);
 /* @e needs a look. Any context. */
 void bma__worker_kick(struct bma__engine *e);
 /*

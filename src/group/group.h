@@ -147,8 +147,6 @@ bool bma__group_below(const struct bma__group *g, const struct bma__group *top);
  * @top itself, and where @top is the root or the group whose limit was hit, is not protected against itself; its children have theirs in full. Under the lock.
  */
 void bma__group_protect(struct bma__group *top);
-/* The same against reclaim for the root, of @g, those above it and their brothers only: in a time that does not depend on the rest of the tree. Under the lock. */
-void bma__group_protect_one(struct bma__group *g);
 
 /*
  * Run the shrinkers of @g itself for @bytes, in the order in which they were registered, with no lock held. One that runs is waited for; who is in a

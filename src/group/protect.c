@@ -47,33 +47,15 @@ static void children(struct bma__group *p)
 	}
 }
 
-static void below_top(struct bma__group *top)
+void bma__group_protect(struct bma__group *top)
 {
+	struct bma__group *g = top;
+
 	top->effective_low = top->effective_min = 0;
 	for (struct bma__group *c = top->child; c; c = c->next) {
 		c->effective_low = get(&c->low);
 		c->effective_min = get(&c->min);
 	}
-}
-
-void bma__group_protect(struct bma__group *top)
-{
-	struct bma__group *g = top;
-
-	below_top(top);
 	while ((g = bma__group_next(top, g)))
 		children(g);
-}
-
-void bma__group_protect_one(struct bma__group *g)
-{
-	struct bma__group *way[BMA_GROUP_DEPTH_MAX];
-	size_t n = 0;
-
-	while ((g = g->parent))
-		way[n++] = g;
-	below_top(bma__group_root);
-	/* The root's are done. */
-	while (n > 1)
-		children(way[--n - 1]);
 }

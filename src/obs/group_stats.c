@@ -53,6 +53,9 @@ static void figures(const struct bma__group *g, struct bma_group_stats *s)
 	s->current = get(&g->usage);
 	s->peak = get(&g->peak);
 	s->own = s->current > below ? s->current - below : 0;
+	if (s->offline)
+		s->current = s->own = bma__record_own(g);
+	bma__record_figures(g, s);
 	limits(g, s);
 	counts(g, s);
 }
@@ -67,7 +70,7 @@ int bma_group_stat(struct bma_group *group, struct bma_group_stats *stats, size_
 	bma__lock_take(&bma__group_lock);
 	g = bma__group_of(group);
 	if (g) {
-		bma__group_protect_one(g);
+		bma__group_protect(bma__group_root);
 		figures(g, &s);
 		s.effective_low = g->effective_low;
 		s.effective_min = g->effective_min;

@@ -160,8 +160,8 @@ static void handle(struct bma_cache *cache, struct bma_cache_stats *s)
 
 	if (m)
 		memcpy(s->name, m->name, sizeof s->name);
-	if (cache->live)
-		s->counted = bma__percpu_sum(cache->live);
+	if (cache->record && cache->record->live)
+		s->counted = bma__percpu_sum(cache->record->live);
 	bma__lock_take(&bma__merge_lock);
 	s->handles = cache->engine->refs;
 	bma__lock_drop(&bma__merge_lock);
@@ -205,7 +205,10 @@ int bma_heap_stats_get(struct bma_heap *heap, struct bma_heap_stats *stats, size
 	s.large_bytes = atomic_load_explicit(&heap->large_bytes, memory_order_relaxed);
 	s.too_large = atomic_load_explicit(&heap->too_large, memory_order_relaxed);
 	owns = heap->flags & BMA__HEAP_OWN;
-	s.live = owns ? s.large : heap->live ? s.large + bma__percpu_sum(heap->live) : UINT64_MAX;
+	s.live = owns ? s.large
+		 : heap->record && heap->record->live
+			 ? s.large + bma__percpu_sum(heap->record->live)
+			 : UINT64_MAX;
 	for (uint32_t i = 0; i < heap->engines; i++) {
 		struct bma_cache_stats c;
 

@@ -30,6 +30,21 @@ uint32_t bma__slab_waste(const struct bma__slab_geometry *geo)
 	return (uint32_t)(((bytes - objects + meta_size(geo)) * 10000 + bytes - 1) / bytes);
 }
 
+/* Where the owners of @objs objects begin: guard pages reach over whole pages. */
+static uint64_t owners_at(const struct bma__slab_geometry *geo, uint32_t objs)
+{
+	uint64_t end = (uint64_t)((objs - 1) / geo->group) * geo->span +
+		       (uint64_t)((objs - 1) % geo->group + 1) * geo->stride;
+
+	return geo->guard ? bma__align_up(end, BMA_PAGE) : end;
+}
+
+/* One more than there are objects: an address at the end of the last one may be counted as behind it. */
+static uint64_t owners_size(uint32_t objs)
+{
+	return sizeof(uint16_t) * ((uint64_t)objs + 1);
+}
+
 static void fill(struct bma__slab_geometry *geo, uint32_t units)
 {
 	uint64_t bytes = (uint64_t)units << BMA__UNIT_SHIFT;
@@ -40,15 +55,20 @@ static void fill(struct bma__slab_geometry *geo, uint32_t units)
 		rest = geo->group;
 	geo->units = units;
 	geo->objs = (uint32_t)(groups * geo->group + rest);
+	while (geo->owned && geo->objs &&
+	       owners_at(geo, geo->objs) + owners_size(geo->objs) > bytes)
+		geo->objs--;
+	geo->owners = geo->owned && geo->objs ? (uint32_t)owners_at(geo, geo->objs) : 0;
 }
 
-void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t align)
+void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t align, bool owned)
 {
 	struct bma__slab_geometry best = {0};
 	uint32_t stride = (uint32_t)bma__align_up(size < OBJECT_MIN ? OBJECT_MIN : size, align);
 
 	geo->stride = stride;
 	geo->checked = geo->tracked = geo->guard = geo->percpu = false;
+	geo->owned = owned;
 	geo->tag = BMA__TAG_NONE;
 	geo->offset = 0;
 	geo->group = PLAIN_GROUP;
@@ -74,11 +94,11 @@ void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t alig
 	*geo = best;
 }
 
-void bma__slab_geometry_guard(struct bma__slab_geometry *geo, size_t size, size_t align)
+void bma__slab_geometry_guard(struct bma__slab_geometry *geo, size_t size, size_t align, bool owned)
 {
 	size_t pages = bma__align_up(size, BMA_PAGE);
 
-	*geo = (struct bma__slab_geometry){.guard = true, .group = 1};
+	*geo = (struct bma__slab_geometry){.guard = true, .group = 1, .owned = owned};
 	if (align > BMA_PAGE)
 		pages = bma__align_up(pages, align);
 	geo->offset = (uint32_t)(pages - bma__align_up(size, align));
@@ -125,6 +145,12 @@ static uint32_t index_of(const struct bma__slab *slab, const void *obj)
 	return i < geo->objs ? i : UINT32_MAX;
 }
 
+/* Of a slab, without what is the library's own. */
+static size_t object_bytes(const struct bma__slab_geometry *geo)
+{
+	return geo->owned ? geo->owners : geo->units * BMA__UNIT_SIZE;
+}
+
 struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *owner, uint32_t node)
 {
 	struct bma__slab *slab = bma__meta_alloc(meta_size(geo));
@@ -150,9 +176,9 @@ struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *o
 	}
 	/* Per-CPU objects are not told to tools one by one, so neither is what is around them. */
 	if (!geo->percpu)
-		bma__tools_slab(slab->base, geo->units * BMA__UNIT_SIZE, true);
+		bma__tools_slab(slab->base, object_bytes(geo), true);
 	if (geo->guard)
-		bma__guard_close(slab->base, geo->units * BMA__UNIT_SIZE);
+		bma__guard_close(slab->base, object_bytes(geo));
 	bma__chunk_set_slab(slab->base, geo->units, slab);
 	bma__chunk_set_tag(slab->base, geo->units, geo->tag);
 	return slab;
@@ -179,9 +205,9 @@ void bma__slab_destroy(struct bma__slab *slab)
 	bma__chunk_set_tag(slab->base, slab->geo.units, BMA__TAG_NONE);
 	bma__chunk_set_slab(slab->base, slab->geo.units, NULL);
 	if (!slab->geo.percpu)
-		bma__tools_slab(slab->base, slab->geo.units * BMA__UNIT_SIZE, false);
+		bma__tools_slab(slab->base, object_bytes(&slab->geo), false);
 	if (slab->geo.guard)
-		bma__guard_open(slab->base, slab->geo.units * BMA__UNIT_SIZE);
+		bma__guard_open(slab->base, object_bytes(&slab->geo));
 	bma__chunk_free(slab->base, slab->geo.units);
 	bma__meta_free(slab, meta_size(&slab->geo));
 }

@@ -2,7 +2,8 @@
 /*
  * Slabs: runs of pages cut into objects of one engine.
  *
- * Nothing of a slab lies in its pages: the struct and its two bitmaps come from meta. An object
+ * Nothing of a slab lies in its pages, but for owners where each object has one (they are found from the object's address alone, in the
+ * hot calls): the struct and its two bitmaps come from meta. An object
  * that was never handed out has not been touched; "carved" counts those that were, from the front.
  *
  *   free[i]    object i is carved and at home
@@ -45,13 +46,17 @@ struct bma__slab_geometry {
 	bool tracked;	 /* and who had objects last */
 	bool guard;	 /* objects have pages of their own */
 	bool percpu;	 /* objects have copies */
+	bool owned;	 /* each object has an owner */
 	uint16_t tag;	 /* what the page map's tags say of them */
 	uint32_t offset; /* of an object from where its place begins */
+	/* Of the owners from where the slab begins: 16 bits for each object, behind the last one. 0: there are none. */
+	uint32_t owners;
 };
 
 struct bma__slab {
 	struct bma__slab *next, *prev; /* in one of the owner's lists */
 	void *owner;
+	void *payer; /* the owner's: who is charged for it */
 	char *base;
 	struct bma__slab_geometry geo;
 	_Atomic uint32_t carved; /* written under the lock, read by anybody */
@@ -79,11 +84,12 @@ enum bma__slab_result {
 
 /*
  * Geometry for objects of @size bytes at @align: the smallest slab whose tail and metadata take at
- * most an eighth of it, else the one that wastes least.
+ * most an eighth of it, else the one that wastes least. @owned: with owners.
  */
-void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t align);
+void bma__slab_geometry(struct bma__slab_geometry *geo, size_t size, size_t align, bool owned);
 /* The same with guard pages, see base/guard.h. */
-void bma__slab_geometry_guard(struct bma__slab_geometry *geo, size_t size, size_t align);
+void bma__slab_geometry_guard(struct bma__slab_geometry *geo, size_t size, size_t align,
+			      bool owned);
 
 /* Share of a slab that holds no object bytes, metadata included, in 1/10000, rounded up. */
 uint32_t bma__slab_waste(const struct bma__slab_geometry *geo);

@@ -65,7 +65,7 @@ Test(addresses, every_address_of_a_slab)
 	cr_assert_eq(bma__engine_init(), 0);
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
 		for (size_t align = 8; align <= 64; align *= 2) {
-			bma__slab_geometry(&geo, sizes[i], align);
+			bma__slab_geometry(&geo, sizes[i], align, false);
 			check_slab(&geo, sizes[i]);
 		}
 	}
@@ -77,9 +77,9 @@ Test(addresses, every_address_of_a_slab_with_guard_pages)
 
 	bma__env_parse("worker:off");
 	cr_assert_eq(bma__engine_init(), 0);
-	bma__slab_geometry_guard(&geo, 4096, 4096);
+	bma__slab_geometry_guard(&geo, 4096, 4096, false);
 	check_slab(&geo, 4096);
-	bma__slab_geometry_guard(&geo, 70000, 16);
+	bma__slab_geometry_guard(&geo, 70000, 16, false);
 	check_slab(&geo, 70000);
 }
 

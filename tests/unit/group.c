@@ -406,7 +406,7 @@ Test(group, a_name_is_the_whole_of_it)
 	}
 	for (int i = 10000; i < 30000; i++) {
 		snprintf(path, sizeof path, "/a/n%d", i);
-		cr_assert_str_eq(in(bma_group_find(path))->name, path + 3);
+		cr_assert_str_eq(stat_of(bma_group_find(path)).name, path + 3);
 		path[1] = 'b';
 		REFUSED(bma_group_find(path), ENOENT);
 		if (i % 100 == 0)

@@ -115,53 +115,6 @@ Test(group_hooks, several_thresholds)
 	close(one), close(two), close(three);
 }
 
-Test(group_hooks, exactly_at_a_threshold)
-{
-	struct bma_group *g = make(NULL, "g");
-	int one = event_fd(), two = event_fd();
-
-	cr_assert_eq(bma_group_notify(g, 100, one), 0);
-	charge(g, 100);
-	uncharge(g, 100);
-	serve();
-	cr_assert_eq(told(one), 2);
-	charge(g, 150);
-	serve();
-	cr_assert_eq(told(one), 1);
-	cr_assert_eq(bma_group_notify(g, 120, two), 0);
-	uncharge(g, 50);
-	charge(g, 50);
-	serve();
-	cr_assert_eq(told(one), 0);
-	cr_assert_eq(told(two), 2);
-	close(one), close(two);
-}
-
-/* The nearest one counts, in whatever order they were asked for. */
-Test(group_hooks, the_nearest_threshold)
-{
-	static const uint64_t orders[][4] = {{100, 120, 200, 300}, {120, 100, 300, 200}};
-
-	for (int o = 0; o < 2; o++) {
-		struct bma_group *g = make(NULL, NULL);
-		int fd = event_fd();
-
-		charge(g, 150);
-		for (int i = 0; i < 4; i++)
-			cr_assert_eq(bma_group_notify(g, orders[o][i], fd), 0);
-		charge(g, 100);
-		serve();
-		cr_assert_eq(told(fd), 1, "200, order %d", o);
-		uncharge(g, 100);
-		serve();
-		cr_assert_eq(told(fd), 1);
-		uncharge(g, 40);
-		serve();
-		cr_assert_eq(told(fd), 1, "120, order %d", o);
-		close(fd);
-	}
-}
-
 Test(group_hooks, a_refused_charge_crosses_nothing)
 {
 	struct bma_group *a = make_limited(NULL, "a", 100), *b = make(a, "b");

@@ -100,9 +100,6 @@ Test(group_protect, the_top_has_none_against_itself)
 	IS(p, 10, 10);
 	IS(a, 10, 10);
 	IS(b, 10, 10);
-	effective(p);
-	IS(p, 0, 0);
-	IS(a, 60, 30);
 }
 
 Test(group_protect, large_figures_do_not_wrap)
@@ -125,28 +122,4 @@ Test(group_protect, statistics_have_them)
 	cr_assert_eq(stat_of(a).effective_low, 75);
 	cr_assert_eq(stat_of(b).effective_low, 25);
 	cr_assert_eq(stat_of(p).effective_low, 100);
-	cr_assert_eq(stat_of(bma_group_root()).effective_low, 0);
-}
-
-static int same(struct bma_group *g, const struct bma_group_stats *s, void *arg)
-{
-	struct bma_group_stats one = stat_of(g);
-
-	++*(int *)arg;
-	cr_assert_eq(s->effective_low, one.effective_low, "%s", s->name);
-	cr_assert_eq(s->effective_min, one.effective_min, "%s", s->name);
-	return 0;
-}
-
-/* Worked out for one as for all. */
-Test(group_protect, one_as_all)
-{
-	struct bma_group *level[40] = {bma_group_root()};
-	int n = 0;
-
-	for (int i = 1; i < 40; i++)
-		level[i] = protect(level[(i - 1) / 3], (uint64_t)(i * 7919 % 500),
-				   (uint64_t)(i * 104729 % 1000), (uint64_t)(i * 1299709 % 300));
-	cr_assert_eq(bma_group_visit(NULL, same, &n), 0);
-	cr_assert_eq(n, 40);
 }

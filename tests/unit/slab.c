@@ -24,7 +24,7 @@ Test(slab, waste_is_at_most_an_eighth)
 		struct bma__slab_geometry g;
 		uint64_t bytes, meta;
 
-		bma__slab_geometry(&g, size, natural(size));
+		bma__slab_geometry(&g, size, natural(size), false);
 		bytes = (uint64_t)g.units << BMA__UNIT_SHIFT;
 		meta = sizeof(struct bma__slab) + 16ull * ((g.objs + 63) / 64);
 		cr_assert_leq((bytes - (uint64_t)g.objs * g.stride + meta) * 8, bytes,
@@ -39,7 +39,7 @@ Test(slab, every_size_and_alignment_has_a_geometry)
 		for (size_t size = 1; size <= (1u << 20); size = size * 5 / 4 + 1) {
 			struct bma__slab_geometry g;
 
-			bma__slab_geometry(&g, size, align);
+			bma__slab_geometry(&g, size, align, false);
 			cr_assert_geq(g.objs, 1, "size %zu align %zu", size, align);
 			cr_assert_geq(g.stride, size);
 			cr_assert_eq(g.stride % align, 0);
@@ -55,7 +55,7 @@ static void round_trip(size_t size, size_t align)
 	void **objs;
 	uint32_t n, recycled;
 
-	bma__slab_geometry(&g, size, align);
+	bma__slab_geometry(&g, size, align, false);
 	s = bma__slab_create(&g, NULL, 0);
 	objs = malloc((g.objs + 1) * sizeof *objs);
 	n = bma__slab_take(s, objs, g.objs + 1, &recycled);
@@ -103,7 +103,7 @@ Test(slab, misuse_is_told_apart)
 	void *objs[4];
 	uint32_t recycled;
 
-	bma__slab_geometry(&g, 64, 16);
+	bma__slab_geometry(&g, 64, 16, false);
 	s = bma__slab_create(&g, NULL, 0);
 	bma__slab_take(s, objs, 2, &recycled);
 	cr_assert_eq(bma__slab_put(s, (char *)objs[0] + 8), BMA__SLAB_INTERIOR);
@@ -122,7 +122,7 @@ Test(slab, parked_objects_are_collected_once)
 	void *objs[200], *back[200];
 	uint32_t recycled, n = 0;
 
-	bma__slab_geometry(&g, 128, 16);
+	bma__slab_geometry(&g, 128, 16, false);
 	s = bma__slab_create(&g, NULL, 0);
 	cr_assert_eq(bma__slab_take(s, objs, 200, &recycled), 200);
 	for (int i = 0; i < 200; i++)
@@ -141,11 +141,11 @@ Test(slab, objects_of_a_page_multiple_are_coloured)
 	uint32_t recycled;
 	struct bma__slab *s;
 
-	bma__slab_geometry(&g, 1024, 16);
+	bma__slab_geometry(&g, 1024, 16, false);
 	s = bma__slab_create(&g, NULL, 0);
 	bma__slab_take(s, objs, 32, &recycled);
 	cr_assert_neq((uintptr_t)objs[0] % 4096, (uintptr_t)objs[4] % 4096);
-	bma__slab_geometry(&g, 4096, 4096);
+	bma__slab_geometry(&g, 4096, 4096, false);
 	cr_assert_eq(g.span, g.stride * g.group,
 		     "an alignment that was asked for wins over colour");
 }

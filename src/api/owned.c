@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls on handles whose objects have owners: an allocation is charged first, a free uncharges last whoever was charged, so what is charged is never less
+ * than what users have.
+ */
+#include "api.h"
+
+#include <errno.h>
+
+/* As the gated halves of api/cache.c: cold code is compiled to be small, and this is not to be. */
+#define HOT __attribute__((hot, noinline))
+#define MANY __attribute__((noinline))
+
+static void *refused(struct bma_cache *cache)
+{
+	atomic_fetch_add_explicit(&cache->engine->fail_empty, 1, memory_order_relaxed);
+	return NULL;
+}
+
+static void uncharge_none(struct bma_cache *cache)
+{
+	struct bma__record *r = cache->record;
+	struct bma__group *g = atomic_load_explicit(&r->group, memory_order_relaxed);
+
+	bma__stock_uncharge(r, cache->engine->charge);
+	bma__group_fail(g, BMA_GROUP_FAIL_MEMORY);
+}
+
+static void *owned_by(struct bma_cache *cache, void *obj, const char *call)
+{
+	bma__owner_set(cache->engine, obj, cache->owner);
+	return cache->quick ? obj : bma__cache_taken(cache, obj, call);
+}
+
+/* One part after the other. */
+static MANY void *alloc_parts(struct bma_cache *cache, bool charged)
+{
+	struct bma__engine *e = cache->engine;
+	struct bma__refusal why;
+	void *obj = NULL;
+
+	bma__rseq_clear();
+	if (!charged && !bma__stock_charge(cache->record, e->charge, &why))
+		return refused(cache);
+	if (!bma__fuzz_fails(BMA__FUZZ_ALLOC)) {
+		obj = bma__step_alloc(e);
+		obj = bma__likely(obj) ? obj : bma__slot_alloc(e);
+	}
+	if (bma__likely(obj))
+		return owned_by(cache, obj, "bma_cache_alloc");
+	uncharge_none(cache);
+	return bma__cache_none(e);
+}
+
+HOT void *bma__owned_alloc(struct bma_cache *cache)
+{
+	return alloc_parts(cache, false);
+}
+
+HOT void *bma__owned_alloc_quick(struct bma_cache *cache)
+{
+#if BMA__RSEQ_HAS_PAIRS
+	struct bma__engine *e = cache->engine;
+	void *obj;
+
+	BMA__TAKE_POP(&e->head, cache->record, e->charge, obj, slow, half);
+	bma__owner_set(e, obj, cache->owner);
+	return obj;
+half:
+	return alloc_parts(cache, true);
+slow:
+#endif
+	return alloc_parts(cache, false);
+}
+
+void *bma__owned_alloc_sleep(struct bma_cache *cache)
+{
+	struct bma__engine *e = cache->engine;
+	void *obj;
+
+	if (!bma__pressure_charge(cache->record, e->charge)) {
+		errno = EDQUOT;
+		return refused(cache);
+	}
+	obj = bma__step_alloc(e);
+	if (!obj)
+		obj = bma__cache_alloc_sleep(e);
+	if (obj)
+		return owned_by(cache, obj, "bma_cache_alloc_flags");
+	uncharge_none(cache);
+	return NULL;
+}
+
+static void count_given(struct bma__record *r)
+{
+	if (r->live)
+		bma__percpu_add_slow(r->live, UINT64_MAX);
+}
+
+static MANY void free_parts(struct bma__engine *e, struct bma__record *r, void *obj)
+{
+	bma__rseq_clear();
+	count_given(r);
+	bma__cache_given(e, obj);
+	bma__stock_uncharge(r, e->charge);
+}
+
+void bma__owned_free(struct bma_cache *cache, void *obj)
+{
+	struct bma__engine *e = cache->engine;
+
+	free_parts(e, bma__owner_take(e, obj, "bma_cache_free"), obj);
+}
+
+#if BMA__RSEQ_HAS_PAIRS
+static MANY void free_half(struct bma__engine *e, struct bma__record *r)
+{
+	bma__rseq_clear();
+	bma__stock_uncharge(r, e->charge);
+}
+#endif
+
+/* Whose @obj is, if not the handle's by which it is freed. */
+static MANY void free_others(struct bma__engine *e, void *obj)
+{
+	free_parts(e, bma__owner_take(e, obj, "bma_cache_free"), obj);
+}
+
+/*
+ * Mostly an object is freed by the handle that allocated it. That is tested, not looked up: then where the stock is follows from the handle, and does not wait for what
+ * the slab says.
+ */
+HOT void bma__owned_free_quick(struct bma_cache *cache, void *obj)
+{
+	struct bma__engine *e = cache->engine;
+#if BMA__RSEQ_HAS_PAIRS
+	struct bma__record *r = cache->record;
+
+	if (bma__unlikely(!bma__owner_drop(e, obj, cache->owner)))
+		goto others;
+	BMA__GIVE_PUSH(&e->head, r, e->charge, obj, slow, half);
+	return;
+half:
+	free_half(e, r);
+	return;
+slow:
+	free_parts(e, r, obj);
+	return;
+others:
+#endif
+	free_others(e, obj);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Owners, see owner.h. */
+#include "cache.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int bma__owner_prepare(struct bma__engine *e)
+{
+	const struct bma__slab_geometry *geo = &e->geo;
+
+	e->owners = bma__os.map(BMA__OWNERS_MAX * sizeof *e->owners);
+	if (!e->owners)
+		return -ENOMEM;
+	/*
+	 * The average distance of objects is span / group. Where groups are apart (slab.h) object k of a group lies up to that distance before k times the
+	 * average; the distance added, the quotient is k for each.
+	 */
+	e->owner_mul = (((uint64_t)geo->group << BMA__OWNER_SHIFT) + geo->span - 1) / geo->span;
+	e->owner_add = (geo->span - (uint64_t)geo->group * geo->stride) * e->owner_mul;
+	e->owner_mask = (uintptr_t)geo->units * BMA__UNIT_SIZE - 1;
+	return 0;
+}
+
+void bma__owner_end(struct bma__engine *e)
+{
+	if (e->owners)
+		bma__os.unmap((void *)e->owners, BMA__OWNERS_MAX * sizeof *e->owners);
+}
+
+uint16_t bma__owner_enter(struct bma__engine *e, struct bma__record *record)
+{
+	uint16_t owner = 0;
+
+	bma__lock_take(&e->lock);
+	for (uint32_t i = 0; i < BMA__OWNERS_MAX && !owner; i++) {
+		uint32_t at = (e->owner_hint + i) % BMA__OWNERS_MAX;
+
+		if (at && !e->owners[at])
+			owner = (uint16_t)at;
+	}
+	if (owner) {
+		e->owners[owner] = record;
+		e->owner_hint = owner + 1u;
+		e->owners_used++;
+	}
+	bma__lock_drop(&e->lock);
+	return owner;
+}
+
+void bma__owner_leave(struct bma__engine *e, uint16_t owner)
+{
+	bma__lock_take(&e->lock);
+	e->owners[owner] = NULL;
+	e->owners_used--;
+	bma__lock_drop(&e->lock);
+}
+
+static uint64_t count_in(const struct bma__slab *s, uint16_t owner)
+{
+	const uint16_t *owners = (const uint16_t *)(const void *)(s->base + s->geo.owners);
+	uint32_t n = atomic_load_explicit(&s->carved, memory_order_relaxed);
+	uint64_t found = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		found += __atomic_load_n(&owners[i], __ATOMIC_RELAXED) == owner;
+	return found;
+}
+
+uint64_t bma__owner_count(struct bma__engine *e, uint16_t owner)
+{
+	uint64_t found = 0;
+
+	bma__lock_take(&e->lock);
+	for (int list = BMA__SLABS_PARTIAL; list <= BMA__SLABS_SPENT; list++) {
+		for (struct bma__slab *s = e->slabs[list]; s; s = s->next)
+			found += count_in(s, owner);
+	}
+	bma__lock_drop(&e->lock);
+	return found;
+}
+
+void bma__owner_let_go(struct bma__engine *e, uintptr_t word)
+{
+	void **objs = bma__mag_elements(bma__mag_base(e->class, word));
+	uint32_t n = bma__mag_count(e->class, word);
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (__atomic_load_n(bma__owner_of(e, objs[i]), __ATOMIC_RELAXED))
+			bma__stock_uncharge(bma__owner_take(e, objs[i], "bma_cache_free_rcu"),
+					    e->charge);
+	}
+}
+
+void bma__owner_bad(struct bma__engine *e, const void *obj, const char *call)
+{
+	/* Does not return, unless it is an object that was handed out once. */
+	bma__engine_slab(e, obj, call);
+	bma__engine_misuse(e, obj, BMA__SLAB_DOUBLE, call);
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* Pressure, see pressure.h. */
+#include "cache.h"
+
+#define TRIES 5u
+#define PATIENCE 10000000u
+
+/* Snapshot of what is charged; 0 if it is gone. */
+static uint64_t usage_of(const struct bma_group *group)
+{
+	const struct bma__group *g = bma__group_of(group);
+
+	return g ? atomic_load_explicit(&g->usage, memory_order_relaxed) : 0;
+}
+
+static uint64_t freed_since(const struct bma_group *group, uint64_t before)
+{
+	uint64_t now = usage_of(group);
+
+	return before > now ? before - now : 0;
+}
+
+static bool drain_stocks(const struct bma_group *group)
+{
+	struct bma__group *top;
+
+	bma__lock_take(&bma__group_lock);
+	top = bma__group_of(group);
+	if (top)
+		bma__stock_drain(top);
+	bma__lock_drop(&bma__group_lock);
+	return top;
+}
+
+/* What may be taken from @g in a round. Under the lock, after bma__group_protect(). */
+static uint64_t unprotected(const struct bma__group *g, bool heed_low)
+{
+	uint64_t usage = atomic_load_explicit(&g->usage, memory_order_relaxed);
+	uint64_t spared = g->effective_min;
+
+	if (heed_low && g->effective_low > spared)
+		spared = g->effective_low;
+	return usage > spared ? usage - spared : 0;
+}
+
+/* May the caches that @r stands for be drained for @group? */
+static bool may_drain(const struct bma__record *r, const struct bma_group *group, bool heed_low)
+{
+	const struct bma__group *top, *g;
+	bool may = false;
+
+	bma__lock_take(&bma__group_lock);
+	top = bma__group_of(group);
+	g = atomic_load_explicit(&r->group, memory_order_relaxed);
+	if (top && g && bma__group_below(g, top))
+		may = unprotected(g, heed_low);
+	bma__lock_drop(&bma__group_lock);
+	return may;
+}
+
+/* Engines that pay by the slab. */
+static void drain_engines(const struct bma_group *group, bool heed_low, uint64_t before,
+			  uint64_t bytes)
+{
+	struct bma__engine *e = NULL;
+
+	while ((e = bma__engine_next(e))) {
+		if (!e->record || e->record == bma__record_root ||
+		    atomic_load_explicit(&e->dying, memory_order_relaxed) ||
+		    !may_drain(e->record, group, heed_low))
+			continue;
+		bma__reclaim_drain(e, PATIENCE, NULL);
+		bma__defer_help_slabs(e);
+		if (freed_since(group, before) >= bytes) {
+			bma__engine_unpin(e);
+			return;
+		}
+	}
+}
+
+struct share {
+	struct bma_group *group;
+	uint64_t bytes;
+};
+
+/*
+ * The groups with shrinkers in the subtree that something may be taken from, after the first @skip of them. Returns how many, at most @n.
+ */
+static uint32_t shares(const struct bma_group *group, bool heed_low, uint32_t skip,
+		       struct share *out, uint32_t n)
+{
+	struct bma__group *top, *g = NULL;
+	uint32_t got = 0;
+
+	bma__lock_take(&bma__group_lock);
+	top = bma__group_of(group);
+	if (top)
+		bma__group_protect(top);
+	while (top && got < n && (g = bma__group_next(top, g))) {
+		uint64_t may = unprotected(g, heed_low);
+
+		if (!g->shrinkers || !may || (skip && skip--))
+			continue;
+		out[got].group = bma__group_handle(g);
+		out[got++].bytes = may;
+	}
+	bma__lock_drop(&bma__group_lock);
+	return got;
+}
+
+static void run_shrinkers(const struct bma_group *group, bool heed_low, uint64_t before,
+			  uint64_t bytes)
+{
+	struct share share[16];
+	uint32_t skip = 0, n;
+
+	do {
+		n = shares(group, heed_low, skip, share, 16);
+		for (uint32_t i = 0; i < n; i++) {
+			uint64_t freed = freed_since(group, before), want;
+
+			if (freed >= bytes)
+				return;
+			want = bytes - freed < share[i].bytes ? bytes - freed : share[i].bytes;
+			if (bma__shrinkers_run(share[i].group, want))
+				drain_stocks(group);
+		}
+		skip += n;
+	} while (n == 16);
+}
+
+/* All below @group that low protects is reclaimed from now on. */
+static void count_low(const struct bma_group *group)
+{
+	struct bma__group *top, *g = NULL;
+
+	bma__lock_take(&bma__group_lock);
+	top = bma__group_of(group);
+	while (top && (g = bma__group_next(top, g))) {
+		if (g != top && g->effective_low &&
+		    atomic_load_explicit(&g->usage, memory_order_relaxed) <= g->effective_low)
+			bma__group_event(g, BMA_GROUP_EVENT_LOW);
+	}
+	bma__lock_drop(&bma__group_lock);
+}
+
+static bool has_low(const struct bma_group *group)
+{
+	struct bma__group *top, *g = NULL;
+	bool has = false;
+
+	bma__lock_take(&bma__group_lock);
+	top = bma__group_of(group);
+	if (top)
+		bma__group_protect(top);
+	while (top && !has && (g = bma__group_next(top, g)))
+		has = g->effective_low > g->effective_min;
+	bma__lock_drop(&bma__group_lock);
+	return has;
+}
+
+uint64_t bma__pressure_reclaim(const struct bma_group *group, uint64_t bytes)
+{
+	uint64_t before = usage_of(group);
+	bool low = has_low(group);
+
+	if (!drain_stocks(group) || freed_since(group, before) >= bytes)
+		return freed_since(group, before);
+	for (int round = 0; round < 1 + low; round++) {
+		bool heed_low = low && !round;
+
+		if (round)
+			count_low(group);
+		drain_engines(group, heed_low, before, bytes);
+		if (freed_since(group, before) < bytes)
+			run_shrinkers(group, heed_low, before, bytes);
+		if (freed_since(group, before) >= bytes)
+			break;
+	}
+	/* What shrinkers freed stands in magazines of caches that pay by the slab. */
+	if (freed_since(group, before) < bytes)
+		drain_engines(group, false, before, bytes);
+	return freed_since(group, before);
+}
+
+static void count_event(const struct bma_group *group, enum bma_group_event event)
+{
+	struct bma__group *g = bma__group_of(group);
+
+	if (g)
+		bma__group_event(g, event);
+}
+
+bool bma__pressure_relieve(struct bma__pressure *p, struct bma_group *group)
+{
+	if (!group || p->tries == TRIES)
+		return false;
+	p->tries++;
+	if (bma__pressure_reclaim(group, p->bytes)) {
+		count_event(group, BMA_GROUP_EVENT_OOM_RECLAIM);
+		return true;
+	}
+	count_event(group, BMA_GROUP_EVENT_OOM);
+	return false;
+}
+
+bool bma__pressure_charge(struct bma__record *r, uint64_t bytes)
+{
+	struct bma__pressure p = {.bytes = bytes};
+	struct bma__refusal why;
+
+	while (!bma__stock_charge_wait(r, bytes, &why)) {
+		if (!bma__pressure_relieve(&p, why.group))
+			return false;
+	}
+	bma__pressure_throttle(r);
+	return true;
+}
+
+bool bma__pressure_charge_large(struct bma__record *r, uint64_t bytes)
+{
+	struct bma__pressure p = {.bytes = bytes};
+	struct bma__refusal why;
+
+	while (!bma__stock_charge_slab(r, bytes, true, true, &why)) {
+		if (!bma__pressure_relieve(&p, why.group))
+			return false;
+	}
+	bma__pressure_throttle(r);
+	return true;
+}
+
+void bma__pressure_throttle(struct bma__record *r)
+{
+	struct bma__group *g = atomic_load_explicit(&r->group, memory_order_relaxed);
+	uint64_t penalty;
+
+	/* A look at places that stay, should the group go meanwhile. */
+	g = bma__group_over_high(g);
+	penalty = g ? bma__group_penalty(g) : 0;
+	if (!penalty)
+		return;
+	atomic_fetch_add_explicit(&g->throttled_ns, penalty, memory_order_relaxed);
+	bma__os_sleep(penalty);
+}
+
+/* Above high or max: by how much. */
+static uint64_t excess(const struct bma_group *group)
+{
+	const struct bma__group *g = bma__group_of(group);
+	uint64_t usage, limit, max;
+
+	if (!g)
+		return 0;
+	usage = atomic_load_explicit(&g->usage, memory_order_relaxed);
+	limit = atomic_load_explicit(&g->high, memory_order_relaxed);
+	max = atomic_load_explicit(&g->max, memory_order_relaxed);
+	limit = max < limit ? max : limit;
+	return usage > limit ? usage - limit : 0;
+}
+
+void bma__pressure_pass(void)
+{
+	struct bma_group *group;
+	uint32_t work;
+
+	while ((group = bma__group_take_work(&work))) {
+		if (work & BMA__GROUP_WORK_RECLAIM) {
+			uint64_t more = excess(group);
+
+			/* One that was refused at its limit: what can be had at no cost to anybody. */
+			if (more)
+				bma__pressure_reclaim(group, more);
+			else
+				drain_stocks(group);
+		}
+		if (work & BMA__GROUP_WORK_NOTIFY)
+			bma__notify_run(group);
+	}
+	bma__record_reap();
+}
+
+void bma__pressure_trim(void)
+{
+	bma__lock_take(&bma__group_lock);
+	bma__stock_drain(bma__group_root);
+	bma__lock_drop(&bma__group_lock);
+	bma__record_reap();
+}

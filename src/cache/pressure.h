@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pressure: what happens at the limits of groups. Who may sleep reclaims and tries again; who may not fails, and the worker reclaims.
+ *
+ * Reclaim for a group, of it and all below: stocks are emptied and what is pending is uncharged; then slots and depots of the caches that pay by the slab are drained
+ * and empty slabs given up; then its shrinkers are asked. What min protects is spared, what low protects is spared in a first round. No lock is held
+ * while caches are drained or shrinkers run.
+ */
+#ifndef BMA_CACHE_PRESSURE_H
+#define BMA_CACHE_PRESSURE_H
+
+#include "record.h"
+
+/* One allocation at a limit. */
+struct bma__pressure {
+	uint64_t bytes; /* what it needs */
+	uint32_t tries;
+};
+
+/* Reclaim about @bytes. Returns by how much less is charged to it. May sleep. */
+uint64_t bma__pressure_reclaim(const struct bma_group *group, uint64_t bytes);
+/* @group (NULL: nobody's limit) refused an allocation: false: nothing more can be done, and the event is counted. May sleep. */
+bool bma__pressure_relieve(struct bma__pressure *p, struct bma_group *group);
+/* Charge; reclaim and slow the caller down if need be. False: EDQUOT. May sleep. */
+bool bma__pressure_charge(struct bma__record *r, uint64_t bytes);
+bool bma__pressure_charge_large(struct bma__record *r, uint64_t bytes);
+/* Slow the caller down if a group that pays is above its high. May sleep. */
+void bma__pressure_throttle(struct bma__record *r);
+/* What charges asked for: reclaim, notifications; and records that have ended. May sleep. */
+void bma__pressure_pass(void);
+
+/* All stocks are emptied, and records that have ended are freed. May sleep. */
+void bma__pressure_trim(void);
+
+#endif /* BMA_CACHE_PRESSURE_H */

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* The making and the end of records, see record.h. */
+#include "cache.h"
+
+#include <errno.h>
+
+struct bma__record *bma__record_root;
+static struct bma__record *orphans; /* [lock: group] */
+
+static size_t bytes_of(const struct bma__record *r)
+{
+	return sizeof *r + r->places * sizeof r->place[0];
+}
+
+void bma__record_link(struct bma__record *r, struct bma__group *g)
+{
+	r->prev = NULL;
+	r->next = g->records;
+	if (r->next)
+		r->next->prev = r;
+	g->records = r;
+	g->payers++;
+}
+
+void bma__record_unlink(struct bma__record *r, struct bma__group *g)
+{
+	if (r->prev)
+		r->prev->next = r->next;
+	else
+		g->records = r->next;
+	if (r->next)
+		r->next->prev = r->prev;
+	g->payers--;
+}
+
+static void unmake(struct bma__record *r)
+{
+	if (r->words)
+		bma__percpu_counter_free(r->words);
+	if (r->live)
+		bma__percpu_counter_free(r->live);
+	bma__meta_free(r, bytes_of(r));
+}
+
+static int join(struct bma__record *r, const struct bma_group *handle)
+{
+	struct bma__group *g;
+	int rc = -ESTALE;
+
+	bma__lock_take(&bma__group_lock);
+	g = bma__group_of(handle);
+	if (g && atomic_load_explicit(&g->state, memory_order_relaxed) == BMA__GROUP_ONLINE) {
+		atomic_store_explicit(&r->group, g, memory_order_relaxed);
+		bma__record_link(r, g);
+		rc = 0;
+	}
+	bma__lock_drop(&bma__group_lock);
+	return rc;
+}
+
+struct bma__record *bma__record_make(const struct bma__record_attr *attr, int *rc)
+{
+	struct bma__record *r =
+		bma__meta_alloc(sizeof *r + attr->places * sizeof(struct bma__record_place));
+
+	*rc = -ENOMEM;
+	if (!r)
+		return NULL;
+	r->places = attr->places;
+	r->uncharged = attr->uncharged;
+	if ((attr->stocked && !(r->words = bma__percpu_counter())) ||
+	    (attr->counted && !(r->live = bma__percpu_counter())))
+		goto failed;
+	r->indexed = r->words && bma__cpu.mode != BMA_MODE_GUEST;
+	atomic_init(&r->stock, r->indexed ? r->words : NULL);
+	*rc = attr->group ? join(r, attr->group) : 0;
+	if (!*rc)
+		return r;
+failed:
+	unmake(r);
+	return NULL;
+}
+
+int bma__record_init(void)
+{
+	const struct bma__record_attr attr = {.group = bma__group_handle(bma__group_root)};
+	int rc = 0;
+
+	bma__stock_head.index = bma__cpu.mode == BMA_MODE_GUEST ? BMA__RSEQ_CPU_ID : bma__cpu.index;
+	if (!bma__record_root)
+		bma__record_root = bma__record_make(&attr, &rc);
+	return rc;
+}
+
+uint64_t bma__record_stocked(const struct bma__record *r)
+{
+	return atomic_load_explicit(&r->pending, memory_order_acquire) +
+	       (r->words ? bma__percpu_sum(r->words) : 0);
+}
+
+/* See "End" in record.h: pending and stocks first, then the gate. */
+static bool ended(const struct bma__record *r)
+{
+	return bma__record_stocked(r) == atomic_load_explicit(&r->charged, memory_order_relaxed) &&
+	       !(atomic_load_explicit(&r->gate, memory_order_acquire) & BMA__RECORD_INSIDE);
+}
+
+/* Out of an offline group's list, and the group with its last one. Under the lock. */
+static void leave_origin(struct bma__record *r)
+{
+	struct bma__record **link;
+
+	if (!r->origin)
+		return;
+	for (link = &r->origin->origins; *link != r;)
+		link = &(*link)->origin_next;
+	*link = r->origin_next;
+	if (!r->origin->origins)
+		bma__group_free(r->origin);
+}
+
+/* Take one that has ended off the lists, with what it was charged ahead. */
+static struct bma__record *take_ended(void)
+{
+	struct bma__record **link = &orphans, *r;
+
+	bma__lock_take(&bma__group_lock);
+	while ((r = *link) && !ended(r))
+		link = &r->orphan_next;
+	if (r) {
+		struct bma__group *g = atomic_load_explicit(&r->group, memory_order_relaxed);
+
+		*link = r->orphan_next;
+		if (g) {
+			bma__group_uncharge(
+				g, atomic_load_explicit(&r->charged, memory_order_relaxed));
+			bma__record_unlink(r, g);
+		}
+		leave_origin(r);
+	}
+	bma__lock_drop(&bma__group_lock);
+	return r;
+}
+
+void bma__record_reap(void)
+{
+	struct bma__record *r;
+
+	while ((r = take_ended())) {
+		for (uint32_t i = 0; i < r->places && r->place[i].engine; i++) {
+			bma__owner_leave(r->place[i].engine, r->place[i].owner);
+			bma__merge_put(r->place[i].engine);
+		}
+		unmake(r);
+	}
+}
+
+void bma__record_close(struct bma__record *r)
+{
+	if (!r)
+		return;
+	bma__lock_take(&bma__group_lock);
+	r->orphan = true;
+	r->orphan_next = orphans;
+	orphans = r;
+	bma__lock_drop(&bma__group_lock);
+	bma__record_reap();
+}
+
+uint64_t bma__record_own(const struct bma__group *g)
+{
+	uint64_t own = 0;
+
+	for (const struct bma__record *r = g->records; r; r = r->next)
+		own += atomic_load_explicit(&r->charged, memory_order_relaxed);
+	for (const struct bma__record *r = g->origins; r; r = r->origin_next)
+		own += atomic_load_explicit(&r->charged, memory_order_relaxed);
+	return own;
+}
+
+static uint64_t objects_of(const struct bma__record *r)
+{
+	uint64_t n = atomic_load_explicit(&r->large, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < r->places && r->place[i].engine; i++)
+		n += bma__owner_count(r->place[i].engine, r->place[i].owner);
+	return n;
+}
+
+static void add_record(const struct bma__record *r, struct bma_group_stats *s)
+{
+	s->stocked += bma__record_stocked(r);
+	s->slabs += atomic_load_explicit(&r->slabs, memory_order_relaxed);
+	s->slab_bytes += atomic_load_explicit(&r->slab_bytes, memory_order_relaxed);
+	s->objects += objects_of(r);
+}
+
+void bma__record_figures(const struct bma__group *g, struct bma_group_stats *s)
+{
+	for (const struct bma__record *r = g->records; r; r = r->next)
+		add_record(r, s);
+	for (const struct bma__record *r = g->origins; r; r = r->origin_next)
+		add_record(r, s);
+}
+
+void bma__record_after_fork(void)
+{
+	uint64_t generation = (uint64_t)bma__ticket_generation() << 32 & BMA__RECORD_GENERATION;
+	struct bma__group *g = NULL;
+
+	while ((g = bma__group_next(bma__group_root, g))) {
+		for (struct bma__record *r = g->records; r; r = r->next)
+			atomic_store_explicit(&r->gate, generation, memory_order_relaxed);
+	}
+}

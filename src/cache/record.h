@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Records: who pays for what. One for each handle that has a payer: it stands between objects and slabs, which name the record, and the group, which can change.
+ *
+ * Equation, when no call is in progress:
+ *	charged = bytes of live objects and slabs + stocks of all slots + pending
+ * and the group, with all above it, is charged for exactly that.
+ *
+ * Stock: a word per slot (copies of a per-CPU object), bytes that are charged ahead. A charge that it has enough for is one restartable sequence on it, and so is
+ * an uncharge that it has room for (up to @cap); the hot calls do that and the change of the tape in one sequence. The design document had one word
+ * with the record's number in it for each of a few entries of a slot. A word for each record has no entry to look for and none to throw out when groups take turns, and where few use a slot
+ * it is as small.
+ *
+ * Pending: what did not fit. Whoever adds to it carries it up the tree when it is more than a stock, so that what is charged and free stays
+ * bounded without the worker: by (slots + 2) x @cap for each record.
+ *
+ * Gate: how many callers are between reading @group and being done with it, and a bit that says "closed", by which all but stock and pending is shut. Who moves
+ * a record closes it, waits until nobody is inside, moves what is charged, and opens it. A caller that meets a closed gate has read no group: a charge fails or waits, an
+ * uncharge leaves it at pending. So no charge and no uncharge reaches a group after its record has left it.
+ *	Ordering: entering is a sequentially consistent add whose result tells whether it is closed; closing is a sequentially consistent or, after which the mover reads the
+ *	count. Either he counts the caller or the caller sees him. Leaving is a release that the mover acquires.
+ *
+ * Frozen: @stock is NULL, and no sequence touches a stock. Who drains sets it so and fences: a sequence loads @stock itself, so those that saw the other value have ended or start
+ * anew. Then the words are nobody's, but for the last copy, which is changed by atomic operations alone. After, @stock is set again with release: who loads it sees emptied words.
+ *
+ * End: a closed handle's record is freed when its stocks and pending are all that is charged, and nobody is in the gate: no object names it then. No call
+ * charges it any more, so each word only rises, by frees, and a sum that is read one word after the other is at most what it is at the end; an uncharge is done with the
+ * record when its store to the stock is made, or when it leaves the gate, which it entered before it added to pending.
+ */
+#ifndef BMA_CACHE_RECORD_H
+#define BMA_CACHE_RECORD_H
+
+#include "engine.h"
+
+#include "group/group.h"
+
+/* The gate's word: closed; the generation of forks; callers inside. */
+#define BMA__RECORD_CLOSED ((uint64_t)1 << 63)
+#define BMA__RECORD_GENERATION ((uint64_t)0x7fffffff << 32)
+#define BMA__RECORD_INSIDE ((uint64_t)UINT32_MAX)
+
+struct bma__record_place {
+	struct bma__engine *engine; /* a reference on a shared one */
+	uint16_t owner;
+};
+
+struct bma__record {
+	/* Known to assembly. */
+	_Atomic(uint64_t *) stock; /* @words, or NULL */
+	_Atomic uint64_t cap;	   /* a stock's most */
+	/* [const] */
+	uint64_t *words; /* NULL: nothing is stocked */
+	uint64_t *live; /* per-CPU counter of objects that users have; NULL: they are not counted */
+	bool uncharged; /* counted by the root alone, against no limit */
+	bool indexed;	/* sequences may use the stock */
+	uint32_t places;
+	_Atomic uint32_t reserves; /* of handles that count */
+
+	/* NULL: nothing is charged, objects are only counted. Written under the lock with the gate closed and empty. */
+	_Atomic(struct bma__group *) group;
+
+	_Atomic uint64_t gate __attribute__((aligned(BMA_CACHELINE)));
+	_Atomic uint64_t charged, pending;
+	_Atomic uint64_t slabs, slab_bytes; /* of slabs and large objects */
+	_Atomic uint64_t large;		    /* large objects */
+
+	/* [lock: group] */
+	struct bma__record *next, *prev; /* of its group */
+	struct bma__group *origin;	 /* the offline group that it was of */
+	struct bma__record *origin_next;
+	struct bma__record *orphan_next; /* its handle is gone */
+	bool orphan;
+	struct bma__record_place place[];
+};
+
+_Static_assert(offsetof(struct bma__record, stock) == BMA__RSEQ_STOCK, "known to assembly");
+_Static_assert(offsetof(struct bma__record, cap) == BMA__RSEQ_CAP, "known to assembly");
+
+/* How a record is to be made. */
+struct bma__record_attr {
+	const struct bma_group *group; /* who pays; NULL: nobody, objects are counted only */
+	bool stocked;		       /* objects are charged, not only slabs */
+	bool counted;		       /* objects that users have are counted */
+	bool uncharged;
+	uint32_t places;
+};
+
+/* What pays for shared engines without owners; made with the library. */
+extern struct bma__record *bma__record_root;
+
+/* Once. 0 or -ENOMEM. May sleep. */
+int bma__record_init(void);
+/* NULL and a negative errno in @rc: -ESTALE, -ENOMEM. No lock above that of groups is held. May sleep. */
+struct bma__record *bma__record_make(const struct bma__record_attr *attr, int *rc);
+/* Its handle is gone: it goes with the last object. Drops its references on engines then. May sleep. */
+void bma__record_close(struct bma__record *r);
+/* Free the records of gone handles of which nothing is left. May sleep. */
+void bma__record_reap(void);
+/* Into the list of those that @g pays for, and out of it. Under the lock. */
+void bma__record_link(struct bma__record *r, struct bma__group *g);
+void bma__record_unlink(struct bma__record *r, struct bma__group *g);
+/* Bytes in stocks and pending: a snapshot. */
+uint64_t bma__record_stocked(const struct bma__record *r);
+/* Fill in what records know of their group, of an offline one's that were its own. Under the lock; takes locks of engines. */
+void bma__record_figures(const struct bma__group *g, struct bma_group_stats *s);
+/* What records were charged for on behalf of @g, or of the offline group @g. Under the lock. */
+uint64_t bma__record_own(const struct bma__group *g);
+/* In a child of fork: nobody is in a gate. Under the lock. */
+void bma__record_after_fork(void);
+
+#endif /* BMA_CACHE_RECORD_H */
