@@ -414,6 +414,27 @@ Test(group, a_name_is_the_whole_of_it)
 	}
 }
 
+/* More parents than there are ways to look a name up. */
+Test(group, a_name_is_its_parents)
+{
+	enum { PARENTS = 40000, WITH = 20000 };
+	static struct bma_group *parent[PARENTS];
+
+	for (int i = 0; i < PARENTS; i++) {
+		parent[i] = make(NULL, NULL);
+		if (i < WITH)
+			make(parent[i], "x");
+	}
+	for (int i = 0; i < PARENTS; i++) {
+		const struct bma__group *x = bma__group_child(in(parent[i]), "x", 1);
+
+		if (i < WITH)
+			cr_assert_eq(x->parent, in(parent[i]));
+		else
+			cr_assert_null(x);
+	}
+}
+
 Test(group, who_is_active_is_the_parent)
 {
 	struct bma_group *a = make(NULL, "a"), *b = make(NULL, "b"), *before;
