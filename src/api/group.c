@@ -87,10 +87,11 @@ static struct bma__group *online(const struct bma_group *handle)
 	return NULL;
 }
 
-/* [lock: group] */
-static int set(struct bma__group *g, enum bma_group_limit limit, uint64_t bytes)
+/* @excess: how much more is charged than it allows. [lock: group] */
+static int set(struct bma__group *g, enum bma_group_limit limit, uint64_t bytes, uint64_t *excess)
 {
 	_Atomic uint64_t *const word[] = {&g->max, &g->high, &g->low, &g->min};
+	uint64_t usage;
 
 	if (limit == BMA_GROUP_MAX && bytes < atomic_load_explicit(&g->min, memory_order_relaxed))
 		return refuse("bma_group_set", "max is below min");
@@ -98,15 +99,20 @@ static int set(struct bma__group *g, enum bma_group_limit limit, uint64_t bytes)
 		return refuse("bma_group_set", "min is above max");
 	/* Against charges in progress, see group/charge.c. */
 	atomic_store_explicit(word[limit], bytes, memory_order_seq_cst);
-	if ((limit == BMA_GROUP_MAX || limit == BMA_GROUP_HIGH) &&
-	    atomic_load_explicit(&g->usage, memory_order_seq_cst) > bytes)
+	if (limit == BMA_GROUP_MAX)
+		bma__stock_set_caps(g);
+	usage = atomic_load_explicit(&g->usage, memory_order_seq_cst);
+	if ((limit == BMA_GROUP_MAX || limit == BMA_GROUP_HIGH) && usage > bytes) {
 		bma__group_want(g, BMA__GROUP_WORK_RECLAIM);
+		*excess = usage - bytes;
+	}
 	return 0;
 }
 
 int bma_group_set(struct bma_group *group, enum bma_group_limit limit, uint64_t bytes)
 {
 	struct bma__group *g;
+	uint64_t excess = 0;
 	int rc = -ESTALE;
 
 	if ((unsigned int)limit > BMA_GROUP_MIN)
@@ -114,8 +120,12 @@ int bma_group_set(struct bma_group *group, enum bma_group_limit limit, uint64_t 
 	bma__lock_take(&bma__group_lock);
 	g = online(group);
 	if (g)
-		rc = set(g, limit, bytes);
+		rc = set(g, limit, bytes, &excess);
 	bma__lock_drop(&bma__group_lock);
+	if (excess) {
+		bma__init_threads();
+		bma__pressure_reclaim(group, excess);
+	}
 	return rc;
 }
 

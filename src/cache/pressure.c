@@ -70,7 +70,9 @@ static void drain_engines(const struct bma_group *group, bool heed_low, uint64_t
 		    !may_drain(e->record, group, heed_low))
 			continue;
 		bma__reclaim_drain(e, PATIENCE, NULL);
-		bma__defer_help_slabs(e);
+		/* Others wait for the worker. */
+		if (!bma__worker_is_caller())
+			bma__defer_help_slabs(e);
 		if (freed_since(group, before) >= bytes) {
 			bma__engine_unpin(e);
 			return;
@@ -213,7 +215,9 @@ bool bma__pressure_charge(struct bma__record *r, uint64_t bytes)
 		if (!bma__pressure_relieve(&p, why.group))
 			return false;
 	}
-	bma__pressure_throttle(r);
+	/* Not who lives on what was charged ahead: it is the charge that is slowed down. */
+	if (why.walked)
+		bma__pressure_throttle(r);
 	return true;
 }
 

@@ -166,6 +166,7 @@ static bool charge_tree(struct bma__record *r, struct bma__group *g, uint64_t by
 		why->group = bma__group_handle(refused);
 		return false;
 	}
+	why->walked = true;
 	atomic_fetch_add_explicit(&r->charged, bytes + ahead, memory_order_relaxed);
 	deposit(r, ahead);
 	return true;
@@ -199,6 +200,7 @@ static void fail_moving(struct bma__record *r)
 
 static int charge(struct bma__record *r, uint64_t bytes, struct bma__refusal *why)
 {
+	why->walked = false;
 	for (int i = 0; i < TRIES; i++) {
 		if (take(r, bytes))
 			return 1;
@@ -348,6 +350,18 @@ int bma__stock_drain(struct bma__group *top)
 			thaw(r, !rc);
 	}
 	return rc;
+}
+
+void bma__stock_set_caps(struct bma__group *top)
+{
+	struct bma__group *g = NULL;
+
+	while ((g = bma__group_next(top, g))) {
+		for (struct bma__record *r = g->records; r; r = r->next) {
+			if (r->words)
+				batch_of(r, g);
+		}
+	}
 }
 
 bool bma__stock_close(struct bma__record *r, uint64_t ns)

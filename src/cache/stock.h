@@ -12,9 +12,11 @@
 /* Known to sequences that change no slot: where the index is. Set with the first record. */
 extern struct bma__head bma__stock_head;
 
-/* What happened to a charge that failed. */
+/* What happened to a charge. */
 struct bma__refusal {
-	struct bma_group *group; /* whose limit it was; NULL: the record was being moved */
+	struct bma_group
+		*group; /* if it failed: whose limit it was; NULL: the record was being moved */
+	bool walked;	/* if it did not: groups were charged, no stock had enough */
 };
 
 /* Charge @bytes, by way of the caller's stock if it has one. False: refused. Any context. */
@@ -37,6 +39,9 @@ int bma__stock_drain(struct bma__group *top);
 int bma__stock_drain_one(struct bma__record *r);
 /* What is pending goes up the tree, but for a record that is being moved. Any context. */
 void bma__stock_carry(struct bma__record *r);
+
+/* A max of @top has changed: so do the caps of stocks of it and all below. Under the lock of groups. */
+void bma__stock_set_caps(struct bma__group *top);
 
 /* Close the gate and wait until nobody is inside, @ns at most; false: it is open again. May sleep, under the lock of groups. */
 bool bma__stock_close(struct bma__record *r, uint64_t ns);
