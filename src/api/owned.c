@@ -10,6 +10,9 @@
 /* As the gated halves of api/cache.c: cold code is compiled to be small, and this is not to be. */
 #define HOT __attribute__((hot, noinline))
 #define MANY __attribute__((noinline))
+/* In an engine, which begins with its head. */
+#define CHARGE offsetof(struct bma__engine, charge)
+#define MINUS offsetof(struct bma__engine, minus)
 
 static void *refused(struct bma_cache *cache)
 {
@@ -63,7 +66,7 @@ HOT void *bma__owned_alloc_quick(struct bma_cache *cache)
 	struct bma__engine *e = cache->engine;
 	void *obj;
 
-	BMA__TAKE_POP(&e->head, cache->record, e->charge, obj, slow, half);
+	BMA__TAKE_POP(e, CHARGE, MINUS, cache->record, obj, slow, half);
 	bma__owner_set(e, obj, cache->owner);
 	return obj;
 half:
@@ -138,7 +141,7 @@ HOT void bma__owned_free_quick(struct bma_cache *cache, void *obj)
 
 	if (bma__unlikely(!bma__owner_drop(e, obj, cache->owner)))
 		goto others;
-	BMA__GIVE_PUSH(&e->head, r, e->charge, obj, slow, half);
+	BMA__GIVE_PUSH(e, CHARGE, r, obj, slow, half);
 	return;
 half:
 	free_half(e, r);

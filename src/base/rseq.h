@@ -27,7 +27,7 @@
  *		*word = new		(commit)
  * Aborted by preemption, migration or a signal: fail. Failure changes nothing; the caller looks again.
  *
- * Stocks (cache/record.h) are words of per-CPU objects; the address of the first copy is loaded inside the sequence:
+ * Stocks (cache/record.h) are words of per-CPU objects. One with the sign bit set is frozen: it is less than anything to the first of these, and more to the second:
  *
  *	BMA__STOCK_TAKE: if the word is less than n -> slow; word -= n		(commit)
  *	BMA__STOCK_GIVE: if word + n is more than the cap -> slow; word += n	(commit)
@@ -56,8 +56,8 @@
 
 /* Offset of the generation in a slot. */
 #define BMA__RSEQ_GEN 20
-/* Offsets in a record: where its stocks are (NULL: nobody may touch them), and how much one holds at most. */
-#define BMA__RSEQ_STOCK 0
+/* Offsets in a record: where its stocks are, and how much one holds at most. */
+#define BMA__RSEQ_WORDS 0
 #define BMA__RSEQ_CAP 8
 
 #if BMA__RSEQ_BUILT

@@ -64,10 +64,7 @@
 
 /* t: the address of the caller's stock, u: scratch. */
 #define BMA__RSEQ_STOCK_HERE                                                                       \
-	BMA__RSEQ_INDEX "ldr %[u], [%[rec], %[stock]]\n\t"                                         \
-			"cbnz %[u], 6f\n\t"                                                        \
-			"b %l[slow]\n"                                                             \
-			"6:\n\t"                                                                   \
+	BMA__RSEQ_INDEX "ldr %[u], [%[rec], %[words]]\n\t"                                         \
 			"add %[t], %[u], %[t], lsl %[shift]\n\t"                                   \
 			"ldr %[u], [%[t]]\n\t"
 
@@ -83,7 +80,7 @@
 			: [t] "=&r"(stock_t), [u] "=&r"(stock_u)                                   \
 			: [rseq] "r"(BMA__RSEQ_AREA), [c] "r"(head), [rec] "r"(record),            \
 			  [add] "r"(n), [shift] "i"(BMA__PERCPU_SHIFT),                            \
-			  [stock] "i"(BMA__RSEQ_STOCK)                                             \
+			  [words] "i"(BMA__RSEQ_WORDS)                                             \
 			: "memory", "cc"                                                           \
 			: slow);                                                                   \
 	} while (0)
@@ -102,7 +99,7 @@
 			: [t] "=&r"(stock_t), [u] "=&r"(stock_u), [v] "=&r"(stock_v)               \
 			: [rseq] "r"(BMA__RSEQ_AREA), [c] "r"(head), [rec] "r"(record),            \
 			  [add] "r"(n), [shift] "i"(BMA__PERCPU_SHIFT),                            \
-			  [stock] "i"(BMA__RSEQ_STOCK), [cap] "i"(BMA__RSEQ_CAP)                   \
+			  [words] "i"(BMA__RSEQ_WORDS), [cap] "i"(BMA__RSEQ_CAP)                   \
 			: "memory", "cc"                                                           \
 			: slow);                                                                   \
 	} while (0)

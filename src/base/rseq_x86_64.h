@@ -67,25 +67,21 @@
 	"movl %%fs:(%[rseq], %[t]), %k[t]\n\t"                                                     \
 	"shlq %[shift], %[t]\n\t"
 /* t: the address of the caller's stock. */
-#define BMA__RSEQ_STOCK_HERE                                                                       \
-	"movq %c[stock](%[rec]), %[v]\n\t"                                                         \
-	"testq %[v], %[v]\n\t"                                                                     \
-	"jz %l[slow]\n\t"                                                                          \
-	"addq %[v], %[t]\n\t"
+#define BMA__RSEQ_STOCK_HERE BMA__RSEQ_COPY "addq %c[words](%[rec]), %[t]\n\t"
 
 #define BMA__STOCK_TAKE(head, record, n, slow)                                                     \
 	do {                                                                                       \
 		uintptr_t stock_t, stock_v;                                                        \
 		__asm__ __volatile__ goto(                                                         \
-			BMA__RSEQ_BEGIN BMA__RSEQ_COPY BMA__RSEQ_STOCK_HERE                        \
-			"movq (%[t]), %[v]\n\t"                                                    \
-			"subq %[add], %[v]\n\t"                                                    \
-			"jb %l[" #slow "]\n\t"                                                     \
-			"movq %[v], (%[t])\n" BMA__RSEQ_END                                        \
+			BMA__RSEQ_BEGIN BMA__RSEQ_STOCK_HERE "movq (%[t]), %[v]\n\t"               \
+							     "cmpq %[less], %[v]\n\t"              \
+							     "jl %l[" #slow "]\n\t"                \
+							     "subq %[less], %[v]\n\t"              \
+							     "movq %[v], (%[t])\n" BMA__RSEQ_END   \
 			: [t] "=&r"(stock_t), [v] "=&r"(stock_v)                                   \
 			: [rseq] "r"(__rseq_offset), [c] "r"(head), [rec] "r"(record),             \
-			  [add] "r"(n), [shift] "i"(BMA__PERCPU_SHIFT),                            \
-			  [stock] "i"(BMA__RSEQ_STOCK)                                             \
+			  [less] "r"(n), [shift] "i"(BMA__PERCPU_SHIFT),                           \
+			  [words] "i"(BMA__RSEQ_WORDS)                                             \
 			: "memory", "cc"                                                           \
 			: slow);                                                                   \
 	} while (0)
@@ -94,16 +90,15 @@
 	do {                                                                                       \
 		uintptr_t stock_t, stock_v;                                                        \
 		__asm__ __volatile__ goto(                                                         \
-			BMA__RSEQ_BEGIN BMA__RSEQ_COPY BMA__RSEQ_STOCK_HERE                        \
-			"movq (%[t]), %[v]\n\t"                                                    \
-			"addq %[add], %[v]\n\t"                                                    \
-			"cmpq %c[cap](%[rec]), %[v]\n\t"                                           \
-			"ja %l[" #slow "]\n\t"                                                     \
-			"movq %[v], (%[t])\n" BMA__RSEQ_END                                        \
+			BMA__RSEQ_BEGIN BMA__RSEQ_STOCK_HERE "movq (%[t]), %[v]\n\t"               \
+							     "addq %[more], %[v]\n\t"              \
+							     "cmpq %c[cap](%[rec]), %[v]\n\t"      \
+							     "ja %l[" #slow "]\n\t"                \
+							     "movq %[v], (%[t])\n" BMA__RSEQ_END   \
 			: [t] "=&r"(stock_t), [v] "=&r"(stock_v)                                   \
 			: [rseq] "r"(__rseq_offset), [c] "r"(head), [rec] "r"(record),             \
-			  [add] "r"(n), [shift] "i"(BMA__PERCPU_SHIFT),                            \
-			  [stock] "i"(BMA__RSEQ_STOCK), [cap] "i"(BMA__RSEQ_CAP)                   \
+			  [more] "r"(n), [shift] "i"(BMA__PERCPU_SHIFT),                           \
+			  [words] "i"(BMA__RSEQ_WORDS), [cap] "i"(BMA__RSEQ_CAP)                   \
 			: "memory", "cc"                                                           \
 			: slow);                                                                   \
 	} while (0)
@@ -119,54 +114,62 @@
 	"jmp %l[slow]\n\t"                                                                         \
 	".popsection\n\t"
 
-/* What is added to the stock is minus the bytes; no stock is that large. */
-#define BMA__TAKE_POP(head, record, bytes, obj, slow, half)                                        \
+/*
+ * What is added to the stock is minus the bytes; no stock is that much. @head is that of an engine, with what a charge adds (@charge, minus that at @minus) so many bytes behind it: where there are
+ * fewer operands no register has to be saved.
+ */
+#define BMA__TAKE_POP(head, charge, minus, record, obj, slow, half)                                \
 	do {                                                                                       \
-		uintptr_t pair_t, pair_u, pair_v, pair_r, pair_x = 0 - (bytes);                    \
+		uintptr_t pair_t, pair_u, pair_v, pair_r, pair_x;                                  \
 		__asm__ __volatile__ goto(                                                         \
-			BMA__RSEQ_BEGIN BMA__RSEQ_COPY                                             \
-			"movq (%[c]), %[u]\n\t"                                                    \
+			BMA__RSEQ_BEGIN                                                            \
+			"movq %c[neg](%[c]), %[x]\n\t" BMA__RSEQ_COPY "movq (%[c]), %[u]\n\t"      \
 			"leaq (%[u], %[t], 2), %[u]\n\t"                                           \
 			"movq (%[u]), %[r]\n\t"                                                    \
 			"testq %[r], 16(%[c])\n\t"                                                 \
-			"jz %l[slow]\n\t" BMA__RSEQ_STOCK_HERE "cmpq %[less], (%[t])\n\t"          \
-			"jb %l[slow]\n\t"                                                          \
+			"jz %l[slow]\n\t"                                                          \
+			"addq %c[words](%[rec]), %[t]\n\t"                                         \
+			"movq (%[t]), %[v]\n\t"                                                    \
+			"cmpq %c[less](%[c]), %[v]\n\t"                                            \
+			"jl %l[slow]\n\t"                                                          \
 			"movq (%[r]), %[v]\n\t"                                                    \
 			"subq $8, %[r]\n\t"                                                        \
 			"xaddq %[x], (%[t])\n\t"                                                   \
-			"movq %[r], (%[u])\n" BMA__RSEQ_END_HALF("addq %[less], %[x]")             \
+			"movq %[r], (%[u])\n" BMA__RSEQ_END_HALF("cmpq %c[neg](%[c]), %[x]")       \
 			: [t] "=&r"(pair_t), [u] "=&r"(pair_u), [v] "=&r"(pair_v),                 \
-			  [r] "=&r"(pair_r), [x] "+&r"(pair_x)                                     \
+			  [r] "=&r"(pair_r), [x] "=&r"(pair_x)                                     \
 			: [rseq] "r"(__rseq_offset), [c] "r"(head), [rec] "r"(record),             \
-			  [less] "r"(bytes), [shift] "i"(BMA__PERCPU_SHIFT),                       \
-			  [stock] "i"(BMA__RSEQ_STOCK)                                             \
+			  [less] "i"(charge), [neg] "i"(minus), [shift] "i"(BMA__PERCPU_SHIFT),    \
+			  [words] "i"(BMA__RSEQ_WORDS)                                             \
 			: "memory", "cc"                                                           \
 			: slow, half);                                                             \
 		(obj) = (void *)pair_v;                                                            \
 	} while (0)
 
-#define BMA__GIVE_PUSH(head, record, bytes, obj, slow, half)                                       \
+#define BMA__GIVE_PUSH(head, charge, record, obj, slow, half)                                      \
 	do {                                                                                       \
-		uintptr_t pair_t, pair_u, pair_v, pair_r, pair_x = 8;                              \
+		uintptr_t pair_t, pair_u, pair_v, pair_r, pair_x;                                  \
 		__asm__ __volatile__ goto(                                                         \
-			BMA__RSEQ_BEGIN BMA__RSEQ_COPY                                             \
-			"movq (%[c]), %[u]\n\t"                                                    \
-			"leaq (%[u], %[t], 2), %[u]\n\t"                                           \
-			"movq (%[u]), %[r]\n\t"                                                    \
-			"addq $8, %[r]\n\t"                                                        \
-			"testq %[r], 16(%[c])\n\t"                                                 \
-			"jz %l[slow]\n\t" BMA__RSEQ_STOCK_HERE "movq (%[t]), %[v]\n\t"             \
-			"addq %[add], %[v]\n\t"                                                    \
-			"cmpq %c[cap](%[rec]), %[v]\n\t"                                           \
-			"ja %l[slow]\n\t"                                                          \
-			"movq %[p], (%[r])\n\t"                                                    \
-			"xaddq %[x], (%[u])\n\t"                                                   \
-			"movq %[v], (%[t])\n" BMA__RSEQ_END_HALF("cmpq $8, %[x]")                  \
+			BMA__RSEQ_BEGIN "movl $8, %k[x]\n\t" BMA__RSEQ_COPY                        \
+					"movq (%[c]), %[u]\n\t"                                    \
+					"leaq (%[u], %[t], 2), %[u]\n\t"                           \
+					"movq (%[u]), %[r]\n\t"                                    \
+					"addq $8, %[r]\n\t"                                        \
+					"testq %[r], 16(%[c])\n\t"                                 \
+					"jz %l[slow]\n\t"                                          \
+					"addq %c[words](%[rec]), %[t]\n\t"                         \
+					"movq (%[t]), %[v]\n\t"                                    \
+					"addq %c[more](%[c]), %[v]\n\t"                            \
+					"cmpq %c[cap](%[rec]), %[v]\n\t"                           \
+					"ja %l[slow]\n\t"                                          \
+					"movq %[p], (%[r])\n\t"                                    \
+					"xaddq %[x], (%[u])\n\t"                                   \
+					"movq %[v], (%[t])\n" BMA__RSEQ_END_HALF("cmpq $8, %[x]")  \
 			: [t] "=&r"(pair_t), [u] "=&r"(pair_u), [v] "=&r"(pair_v),                 \
-			  [r] "=&r"(pair_r), [x] "+&r"(pair_x)                                     \
+			  [r] "=&r"(pair_r), [x] "=&r"(pair_x)                                     \
 			: [rseq] "r"(__rseq_offset), [c] "r"(head), [rec] "r"(record),             \
-			  [add] "r"(bytes), [p] "r"(obj), [shift] "i"(BMA__PERCPU_SHIFT),          \
-			  [stock] "i"(BMA__RSEQ_STOCK), [cap] "i"(BMA__RSEQ_CAP)                   \
+			  [more] "i"(charge), [p] "r"(obj), [shift] "i"(BMA__PERCPU_SHIFT),        \
+			  [words] "i"(BMA__RSEQ_WORDS), [cap] "i"(BMA__RSEQ_CAP)                   \
 			: "memory", "cc"                                                           \
 			: slow, half);                                                             \
 	} while (0)

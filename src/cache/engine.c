@@ -353,6 +353,7 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 	e->head.index = bma__cpu.mode == BMA_MODE_GUEST ? BMA__RSEQ_CPU_ID : bma__cpu.index;
 	e->record = owned ? NULL : attr->record ? attr->record : bma__record_root;
 	e->charge = (uint64_t)e->geo.stride * (e->geo.percpu ? bma__percpu.slots + 1 : 1);
+	e->minus = 0 - e->charge;
 	e->quick = owned && bma__chunk_tags && !bma__engine_checked(e) && !bma__key_has(e);
 	if ((!(e->flags & BMA_CACHE_SAMPLE) || !bma__sample_prepare()) &&
 	    (!owned || !bma__owner_prepare(e)) && !bma__quarantine_make(e)) {

@@ -136,6 +136,7 @@ struct bma__engine {
 	/* Of engines with owners, see owner.h. [const] but for the table, [lock: lock] */
 	bool quick;	 /* a call is nothing but a charge and a step */
 	uint64_t charge; /* bytes of an object with its copies */
+	uint64_t minus;	 /* the same below 0 */
 	uint64_t owner_mul, owner_add;
 	uintptr_t owner_mask; /* what is an offset in a slab */
 	struct bma__record **owners;

@@ -72,7 +72,6 @@ struct bma__record *bma__record_make(const struct bma__record_attr *attr, int *r
 	    (attr->counted && !(r->live = bma__percpu_counter())))
 		goto failed;
 	r->indexed = r->words && bma__cpu.mode != BMA_MODE_GUEST;
-	atomic_init(&r->stock, r->indexed ? r->words : NULL);
 	*rc = attr->group ? join(r, attr->group) : 0;
 	if (!*rc)
 		return r;
@@ -94,8 +93,12 @@ int bma__record_init(void)
 
 uint64_t bma__record_stocked(const struct bma__record *r)
 {
-	return atomic_load_explicit(&r->pending, memory_order_acquire) +
-	       (r->words ? bma__percpu_sum(r->words) : 0);
+	uint64_t sum = atomic_load_explicit(&r->pending, memory_order_acquire);
+
+	for (uint64_t i = 0; r->words && i <= bma__percpu.slots; i++)
+		sum += __atomic_load_n((uint64_t *)bma__percpu_at(r->words, i), __ATOMIC_ACQUIRE) &
+		       ~BMA__RECORD_FROZEN;
+	return sum;
 }
 
 /* See "End" in record.h: pending and stocks first, then the gate. */

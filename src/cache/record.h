@@ -20,8 +20,9 @@
  *	Ordering: entering is a sequentially consistent add whose result tells whether it is closed; closing is a sequentially consistent or, after which the mover reads the
  *	count. Either he counts the caller or the caller sees him. Leaving is a release that the mover acquires.
  *
- * Frozen: @stock is NULL, and no sequence touches a stock. Who drains sets it so and fences: a sequence loads @stock itself, so those that saw the other value have ended or start
- * anew. Then the words are nobody's, but for the last copy, which is changed by atomic operations alone. After, @stock is set again with release: who loads it sees emptied words.
+ * Frozen: a stock with its sign bit set, which no sequence takes from or adds to. Who drains sets the bit by an atomic or and fences; a sequence that had loaded the word before has stored over the bit by then, or
+ * never will. So after the fence a word with the bit is as it was when the bit was set, nobody changes it, and what it holds is the drainer's; one without it was in use, and is left. The
+ * last copy is changed by atomic operations alone and needs none of this.
  *
  * End: a closed handle's record is freed when its stocks and pending are all that is charged, and nobody is in the gate: no object names it then. No call
  * charges it any more, so each word only rises, by frees, and a sum that is read one word after the other is at most what it is at the end; an uncharge is done with the
@@ -38,6 +39,8 @@
 #define BMA__RECORD_CLOSED ((uint64_t)1 << 63)
 #define BMA__RECORD_GENERATION ((uint64_t)0x7fffffff << 32)
 #define BMA__RECORD_INSIDE ((uint64_t)UINT32_MAX)
+/* A stock's word: nobody may touch it. */
+#define BMA__RECORD_FROZEN ((uint64_t)1 << 63)
 
 struct bma__record_place {
 	struct bma__engine *engine; /* a reference on a shared one */
@@ -46,10 +49,9 @@ struct bma__record_place {
 
 struct bma__record {
 	/* Known to assembly. */
-	_Atomic(uint64_t *) stock; /* @words, or NULL */
-	_Atomic uint64_t cap;	   /* a stock's most */
+	uint64_t *words;      /* [const] stocks; NULL: nothing is stocked */
+	_Atomic uint64_t cap; /* a stock's most */
 	/* [const] */
-	uint64_t *words; /* NULL: nothing is stocked */
 	uint64_t *live; /* per-CPU counter of objects that users have; NULL: they are not counted */
 	bool uncharged; /* counted by the root alone, against no limit */
 	bool indexed;	/* sequences may use the stock */
@@ -73,7 +75,7 @@ struct bma__record {
 	struct bma__record_place place[];
 };
 
-_Static_assert(offsetof(struct bma__record, stock) == BMA__RSEQ_STOCK, "known to assembly");
+_Static_assert(offsetof(struct bma__record, words) == BMA__RSEQ_WORDS, "known to assembly");
 _Static_assert(offsetof(struct bma__record, cap) == BMA__RSEQ_CAP, "known to assembly");
 
 /* How a record is to be made. */

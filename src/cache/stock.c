@@ -294,35 +294,47 @@ void bma__stock_uncharge_slab(struct bma__record *r, uint64_t bytes, bool large)
 		bma__stock_uncharge(r, bytes);
 }
 
-/* What is in the words of @r, which nobody touches but by atomic operations, goes to pending. */
-static void empty_words(struct bma__record *r)
+static uint64_t *copy_of(const struct bma__record *r, uint64_t i)
 {
-	uint64_t n = 0;
-
-	for (uint64_t i = 0; i <= bma__percpu.slots; i++) {
-		uint64_t *word = bma__percpu_at(r->words, i);
-
-		if (__atomic_load_n(word, __ATOMIC_RELAXED))
-			n += __atomic_exchange_n(word, 0, __ATOMIC_ACQUIRE);
-	}
-	atomic_fetch_add_explicit(&r->pending, n, memory_order_release);
+	return bma__percpu_at(r->words, i);
 }
 
 static void freeze(struct bma__record *r)
 {
-	if (r->words && r->indexed)
-		atomic_store_explicit(&r->stock, NULL, memory_order_seq_cst);
+	for (uint64_t i = 0; r->indexed && i < bma__percpu.slots; i++) {
+		/* An empty one stays as it is: its page may never have been touched. */
+		if (__atomic_load_n(copy_of(r, i), __ATOMIC_RELAXED))
+			__atomic_fetch_or(copy_of(r, i), BMA__RECORD_FROZEN, __ATOMIC_SEQ_CST);
+	}
 }
 
+/* What is frozen goes to pending after a fence, and is as it was without. */
 static void thaw(struct bma__record *r, bool fenced)
 {
-	if (r->words) {
-		if (fenced || !r->indexed)
-			empty_words(r);
-		if (r->indexed)
-			atomic_store_explicit(&r->stock, r->words, memory_order_release);
+	for (uint64_t i = 0; r->indexed && i < bma__percpu.slots; i++) {
+		uint64_t has = __atomic_load_n(copy_of(r, i), __ATOMIC_ACQUIRE);
+
+		if (!(has & BMA__RECORD_FROZEN))
+			continue;
+		if (!fenced) {
+			__atomic_fetch_and(copy_of(r, i), ~BMA__RECORD_FROZEN, __ATOMIC_RELEASE);
+			continue;
+		}
+		/* Counted before it is gone from here: what is charged is never less than what is found. */
+		atomic_fetch_add_explicit(&r->pending, has & ~BMA__RECORD_FROZEN,
+					  memory_order_release);
+		__atomic_store_n(copy_of(r, i), 0, __ATOMIC_RELEASE);
 	}
+	if (r->words)
+		atomic_fetch_add_explicit(&r->pending,
+					  __atomic_exchange_n(last_copy(r), 0, __ATOMIC_ACQUIRE),
+					  memory_order_release);
 	bma__stock_carry(r);
+}
+
+static int fence(void)
+{
+	return bma__cpu.mode == BMA_MODE_GUEST ? 0 : bma__cpu_fence();
 }
 
 int bma__stock_drain_one(struct bma__record *r)
@@ -330,7 +342,7 @@ int bma__stock_drain_one(struct bma__record *r)
 	int rc;
 
 	freeze(r);
-	rc = r->words && r->indexed ? bma__cpu_fence() : 0;
+	rc = r->indexed ? fence() : 0;
 	thaw(r, !rc);
 	return rc;
 }
@@ -344,24 +356,12 @@ int bma__stock_drain(struct bma__group *top)
 		for (struct bma__record *r = g->records; r; r = r->next)
 			freeze(r);
 	}
-	rc = bma__cpu.mode == BMA_MODE_GUEST ? 0 : bma__cpu_fence();
+	rc = fence();
 	while ((g = bma__group_next(top, g))) {
 		for (struct bma__record *r = g->records; r; r = r->next)
 			thaw(r, !rc);
 	}
 	return rc;
-}
-
-void bma__stock_set_caps(struct bma__group *top)
-{
-	struct bma__group *g = NULL;
-
-	while ((g = bma__group_next(top, g))) {
-		for (struct bma__record *r = g->records; r; r = r->next) {
-			if (r->words)
-				batch_of(r, g);
-		}
-	}
 }
 
 bool bma__stock_close(struct bma__record *r, uint64_t ns)
@@ -377,6 +377,18 @@ bool bma__stock_close(struct bma__record *r, uint64_t ns)
 		bma__os_sleep(NAP);
 	}
 	return true;
+}
+
+void bma__stock_set_caps(struct bma__group *top)
+{
+	struct bma__group *g = NULL;
+
+	while ((g = bma__group_next(top, g))) {
+		for (struct bma__record *r = g->records; r; r = r->next) {
+			if (r->words)
+				batch_of(r, g);
+		}
+	}
 }
 
 void bma__stock_open(struct bma__record *r)
