@@ -23,8 +23,9 @@ ONE_CPU = ["group/private/size:64", "group/pair/size:64", "group/sixteen/size:64
            "group/depth/levels:8", "group/heap/size:64", "group/memory/groups/n:10000",
            "group/memory/owners/size:16", "group/memory/owners/size:64",
            "group/memory/owners/size:256"]
-TWO_CPUS = ["group/threads/pair/n:4096/size:64", "group/threads/row/n:4096/size:64",
-            "group/threads/row/n:1024/size:1024", "group/memory/payers/n:10000"]
+TWO_CPUS = ["group/threads/pair/n:4096/size:64", "group/threads/row/n:1024/size:64",
+            "group/threads/row/n:4096/size:64", "group/threads/row/n:1024/size:1024",
+            "group/memory/payers/n:10000"]
 ROWS = sorted(ONE_CPU + (TWO_CPUS if len(os.sched_getaffinity(0)) > 1 else []))
 
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two threads on two CPUs that one group pays for, against one: what both do in a turn over the time until both are done. `pair` is pairs at once; `row` takes so
- * many objects that a stock, 128 KiB at most, is used up and overflows several times. The same of a cache without a group is beside it.
+ * many objects that a stock, 128 KiB at most, is used up and overflows several times, or so few that it never is. The same of a cache without a group is beside it.
  *
  * The second thread waits without a system call, so that it is there at once; it says `pause` meanwhile, which takes next to nothing from a core it shares.
  */
@@ -154,6 +154,7 @@ void group_threads_register(void)
 	if (host_cpus() < 2)
 		return;
 	add("group/threads/pair", false, GROUP_PAIRS, 64);
+	add("group/threads/row", true, 1024, 64);
 	add("group/threads/row", true, ROW_MAX, 64);
 	add("group/threads/row", true, 1024, 1024);
 }
