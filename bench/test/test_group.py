@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-The rows of accounting groups run, and have the figures that the report shows and holds against goals.
-BENCH_GROUP says where their program is.
+The rows of accounting groups run, and have the figures that the report shows and holds against
+goals. BENCH_GROUP says where their program is.
 """
 
 import json

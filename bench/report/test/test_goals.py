@@ -109,7 +109,7 @@ class Plan(unittest.TestCase):
                     self.assertTrue(set(goal.against) <= set(groups[0].peers))
 
     def test_counted_rows(self):
-        """All peers but those with a group in the one, these beside the calls without in the other."""
+        """Those with a group have a row of their own, beside the calls without."""
         found = callgrind.rows(["bma-inline", "glibc", "bma-group-private", "bma-group-merged"])
         self.assertEqual(found, {
             callgrind.ROW: ["bma-inline", "glibc"],
