@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * BMA as its users link it: the shared library; inline calls unless BMA_NO_INLINE is defined. Included by
- * peers that have defined a PEER_NAME and PEER_WORKLOADS of their own, and PEER_CACHE_FLAGS or PEER_OWN_POOL.
+ * peers that have defined a PEER_NAME and PEER_WORKLOADS of their own, and PEER_CACHE_FLAGS, PEER_GROUP or PEER_OWN_POOL.
  */
 #include <bma/bma.h>
 
@@ -24,6 +24,11 @@
 
 #ifndef PEER_CACHE_FLAGS
 #define PEER_CACHE_FLAGS 0
+#endif
+
+/* Who pays for the caches. */
+#ifndef PEER_GROUP
+#define PEER_GROUP NULL
 #endif
 
 #define PEER_META_BYTES 1
@@ -69,8 +74,10 @@ typedef struct bma_cache *peer_pool;
 
 static inline peer_pool peer_create(size_t size, size_t objects)
 {
-	struct bma_cache_attr attr = {
-		.attr_size = sizeof(attr), .size = size, .flags = PEER_CACHE_FLAGS};
+	struct bma_cache_attr attr = {.attr_size = sizeof(attr),
+				      .size = size,
+				      .flags = PEER_CACHE_FLAGS,
+				      .group = PEER_GROUP};
 	struct bma_cache *cache = bma_cache_create(&attr);
 
 	(void)objects;

@@ -6,11 +6,21 @@ import re
 import shutil
 import subprocess
 
+from plan import BMA, GROUP_COUNTED
 from runner import PeerFailed
 
 PAIRS = 20000
 SIZE = 64
 ROW = f"callgrind/size:{SIZE}"
+# Beside the calls without a group.
+GROUP_ROW = f"group/callgrind/size:{SIZE}"
+
+
+def rows(peers):
+    """Of these peers, in this order: row = those that are counted in it."""
+    found = {ROW: [p for p in peers if p not in GROUP_COUNTED],
+             GROUP_ROW: [p for p in peers if p in BMA + GROUP_COUNTED]}
+    return {row: counted for row, counted in found.items() if counted}
 
 
 def available():

@@ -147,6 +147,39 @@ GOALS = (
         "resident bytes of a copy", r"^percpu/memory/n:1000000$",
         "copy_bytes", "<= 8.5", "bma-percpu",
     ),
+    # As above: all in one process, in turn.
+    Goal(
+        "private pair, group / none", r"^group/private/",
+        "with_over_without", "<= 1.02", "bma-group",
+    ),
+    Goal(
+        "the same, instructions", r"^group/callgrind/",
+        "instructions", "<= 1.0", "bma-group-private", ("bma-inline",),
+    ),
+    Goal(
+        "paid pair / exported pair", r"^group/pair/",
+        "exported_over_exported", "<= 1.6", "bma-group",
+    ),
+    Goal(
+        "paid pair / inlined pair", r"^group/pair/",
+        "exported_over_inlined", "<= 3", "bma-group",
+    ),
+    Goal(
+        "paid pair by headers / inlined pair", r"^group/pair/",
+        "inlined_over_inlined", "<= 3", "bma-group",
+    ),
+    Goal(
+        "16 groups on a slot / one", r"^group/sixteen/",
+        "sixteen_over_one", "<= 2", "bma-group",
+    ),
+    Goal("charge, 8 levels / 1", r"^group/depth/", "charge_8_over_1", "<= 3", "bma-group"),
+    Goal("one group, 2 threads / 1", r"^group/threads/", "two_over_one", ">= 1.7", "bma-group"),
+    Goal("bytes of an owner", r"^group/memory/owners/", "vector_bytes", "<= 2", "bma-group"),
+    Goal("bytes of a group", r"^group/memory/groups/", "group_bytes", "<= 1024", "bma-group"),
+    Goal(
+        "bytes of a payer for each slot", r"^group/memory/payers/",
+        "slot_bytes", "<= 64", "bma-group",
+    ),
     Goal("failed updates, free", LOCKED_MAP, "failed", "<= 0", "bma-free"),
     Goal("failed updates, free_rcu", LOCKED_MAP, "failed", "<= 0", "bma-rcu"),
 )

@@ -30,7 +30,13 @@ SLEEPERS = ("glibc", "gslice", "lfstack", "kmem_cache")
 HELPLESS = ("ring", "preallocated", "glibc-free")
 # Counters that many threads add to; an array for each thread is a limit, not a rival.
 COUNTERS = ("bma-percpu", "bma-percpu-exported", "padded", "atomic", "thread-local")
-ALL_PEERS = tuple(dict.fromkeys(BMA + HEAPS + MERGED + PEERS + RCU + LOCKED + COUNTERS))
+# Accounting groups: one program, whose rows compare ways to pay; and caches with a group, whose
+# instructions are counted.
+GROUP = ("bma-group",)
+GROUP_COUNTED = ("bma-group-private", "bma-group-merged")
+ALL_PEERS = tuple(dict.fromkeys(
+    BMA + HEAPS + MERGED + PEERS + RCU + LOCKED + COUNTERS + GROUP + GROUP_COUNTED
+))
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Family:
 
 FAMILIES = (
     Family(
-        r"^(?!heap/|merge/|percpu/|rcu/|htab)",
+        r"^(?!heap/|merge/|percpu/|group/|rcu/|htab)",
         BMA + HEAPS + MERGED + LIMITS + RIVALS, BMA + HEAPS + MERGED, RIVALS,
     ),
     Family(r"^heap/", HEAPS + MALLOCS, HEAPS, MALLOCS),
@@ -58,6 +64,7 @@ FAMILIES = (
         MERGED, ("kmem_cache",) + MALLOCS,
     ),
     Family(r"^percpu/", COUNTERS, ("bma-percpu",), ("padded", "atomic")),
+    Family(r"^group/", BMA + GROUP + GROUP_COUNTED, GROUP, ()),
     Family(r"^rcu/", RCU, ("bma-rcu",), CALL_RCU + DEFER_RCU),
     Family(r"^htab", LOCKED, ("bma-rcu",), GLIBC_RCU),
 )
@@ -96,6 +103,7 @@ THEMES = (
     Theme("sizes that nobody knows", r"^heap/"),
     Theme("pools that share their memory", r"^merge/"),
     Theme("counters of each CPU", r"^percpu/"),
+    Theme("accounting groups", r"^group/"),
     Theme("frees that readers delay", r"^rcu/"),
     Theme("the kernel's htab_mem", r"^htab"),
 )
@@ -182,6 +190,11 @@ GROUPS = (
     # Memory is the same however an addition is called.
     Group("percpu-memory", r"^percpu/memory/",
           peers=tuple(p for p in COUNTERS if p != "bma-percpu-exported"), every=3),
+    Group("group", r"^group/(private|pair|sixteen|heap)/", 4, GROUP, every=3),
+    # Their turns are longer, and for a ratio there have to be some hundred of each.
+    Group("group-long", r"^group/(depth|threads)/", 20, GROUP, every=3, turn=1),
+    # Once in each process, as above.
+    Group("group-memory", r"^group/memory/", peers=GROUP, every=3, turn=2),
     *(
         Group(f"trace-{name}", rf"^trace/{name}$", peers=BMA + HEAPS + MALLOCS, every=3, turn=i)
         for i, name in enumerate(("lua", "redis", "sqlite3"))
@@ -212,7 +225,8 @@ class Column:
 
     @property
     def kind(self):
-        for start, kind in (("^latency", "latency"), ("^callgrind", "instructions")):
+        for start, kind in (("^latency", "latency"), ("^callgrind", "instructions"),
+                            ("^group/callgrind", "instructions")):
             if self.rows.startswith(start):
                 return kind
         return "memory" if re.match(r"B each|B page|[KM]iB|x live", self.unit) else "speed"
@@ -287,7 +301,49 @@ COLUMNS = (
     Column(r"^percpu/memory/", "make_ns", "ns to make", ""),
     Column(r"^percpu/(add/|sum)", "cpu_ns", "ns", "lower"),
     Column(r"^percpu/threads_add/", "items_per_second", "M/s", "higher", 1e-6),
+    Column(r"^group/private/", "without_ns", "ns without a group", ""),
+    Column(r"^group/private/", "with_ns", "ns with one", ""),
+    Column(r"^group/private/", "with_over_without", "x without", "lower"),
+    Column(r"^group/private/", "again_over_without", "x, two without", ""),
+    Column(r"^group/(pair|heap)/", "inlined_ns", "ns inlined", ""),
+    Column(r"^group/(pair|heap)/", "exported_ns", "ns exported", ""),
+    Column(r"^group/pair/", "inlined_private_ns", "ns inlined, private", ""),
+    Column(r"^group/pair/", "exported_private_ns", "ns exported, private", ""),
+    Column(r"^group/(pair|heap)/", "inlined_with_ns", "ns group, headers", ""),
+    Column(r"^group/(pair|heap)/", "exported_with_ns", "ns group, exported", ""),
+    Column(r"^group/heap/", "malloc_ns", "ns malloc", ""),
+    Column(r"^group/(pair|heap)/", "exported_over_exported", "x exported pair", "lower"),
+    Column(r"^group/pair/", "exported_over_inlined", "x inlined pair", "lower"),
+    Column(r"^group/(pair|heap)/", "inlined_over_inlined", "x inlined, headers", "lower"),
+    Column(r"^group/sixteen/", "one_ns", "ns one group", ""),
+    Column(r"^group/sixteen/", "sixteen_ns", "ns sixteen", ""),
+    Column(r"^group/sixteen/", "sixteen_over_one", "x one", "lower"),
+    Column(r"^group/depth/", "free_of_charge_ns", "ns not charged", ""),
+    Column(r"^group/depth/", "root_ns", "ns charge, root", ""),
+    Column(r"^group/depth/", "charge_1_ns", "ns charge, 1 level", ""),
+    Column(r"^group/depth/", "charge_8_ns", "ns charge, 8 levels", ""),
+    Column(r"^group/depth/", "charge_8_over_1", "x charge, 1 level", "lower"),
+    Column(r"^group/depth/", "pair_1_ns", "ns pair, 1 level", ""),
+    Column(r"^group/depth/", "pair_8_ns", "ns pair, 8 levels", ""),
+    Column(r"^group/depth/", "pair_8_over_1", "x pair, 1 level", "lower"),
+    Column(r"^group/threads/", "one_ns", "ns one thread", ""),
+    Column(r"^group/threads/", "two_ns", "ns two threads", ""),
+    Column(r"^group/threads/", "two_over_one", "x one thread", "higher"),
+    Column(r"^group/threads/", "without_one_ns", "ns one, no group", ""),
+    Column(r"^group/threads/", "two_over_one_without", "x one, no group", ""),
+    Column(r"^group/memory/payers/", "idle_bytes", "B each, unused", "lower"),
+    Column(r"^group/memory/payers/", "slot_bytes", "B each slot", "lower"),
+    Column(r"^group/memory/payers/", "whole_bytes", "B each slot, whole", ""),
+    Column(r"^group/memory/payers/", "slots", "slots each", ""),
+    Column(r"^group/memory/groups/", "group_bytes", "B each", "lower"),
+    Column(r"^group/memory/(payers|groups)/", "make_ns", "ns to make", ""),
+    Column(r"^group/memory/owners/", "vector_bytes", "B each owner", "lower"),
+    Column(r"^group/memory/owners/", "each_bytes", "B each object", ""),
+    Column(r"^group/memory/owners/", "over_bytes", "B more, rounded", ""),
+    Column(r"^group/memory/owners/", "slab_kib", "KiB slab", ""),
+    Column(r"^group/memory/owners/", "plain_slab_kib", "KiB slab, no group", ""),
     Column(r"^callgrind/", "instructions", "instr.", "lower"),
+    Column(r"^group/callgrind/", "instructions", "instr.", "lower"),
 )
 
 

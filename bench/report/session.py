@@ -57,9 +57,13 @@ class Session:
             for peer in self.programs:
                 for row in self._names.get((group.name, peer), ()):
                     found.setdefault(row, []).append(peer)
-        if self.callgrind_programs and callgrind.available() and self._wanted(callgrind.ROW):
-            found[callgrind.ROW] = [p for p in ALL_PEERS if p in self.callgrind_programs]
-        return found
+        return {**found, **self._counted_rows()}
+
+    def _counted_rows(self):
+        if not callgrind.available():
+            return {}
+        rows = callgrind.rows([p for p in ALL_PEERS if p in self.callgrind_programs])
+        return {row: peers for row, peers in rows.items() if self._wanted(row)}
 
     def _wanted(self, row):
         return not self.options.only or re.search(self.options.only, row) is not None
@@ -128,13 +132,15 @@ class Session:
             self.seconds = max(self.seconds * max(fits, 0.5), 0.002)
 
     def _count_instructions(self):
-        if callgrind.ROW not in self.rows():
-            return
-        for peer in self.rows()[callgrind.ROW]:
+        rows = self._counted_rows()
+        for peer in dict.fromkeys(p for peers in rows.values() for p in peers):
             try:
                 each = callgrind.per_pair(self.callgrind_programs[peer])
             except PeerFailed as failure:
                 self._note(peer, "callgrind", 0, str(failure))
                 continue
-            self.results.add(callgrind.ROW, peer, 1, {"instructions": each})
-        self.say("instructions counted")
+            for row, peers in rows.items():
+                if peer in peers:
+                    self.results.add(row, peer, 1, {"instructions": each})
+        if rows:
+            self.say("instructions counted")

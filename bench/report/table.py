@@ -13,6 +13,7 @@ _SHORT = {
     "floor-tls-magazine": "tls mag.", "gperftools": "gperf", "rte_mempool": "rte_pool",
     "bma-rcu": "free_rcu", "bma-rcu-exported": "exported", "bma-rcu-capped": "capped",
     "bma-heap": "heap", "bma-heap-exported": "heap exp.", "bma-merged": "merged",
+    "bma-group": "group", "bma-group-private": "private", "bma-group-merged": "paid",
     "bma-percpu": "percpu", "bma-percpu-exported": "exported", "thread-local": "tls array",
     "kmem_cache": "kmem", "bma-free": "free", "preallocated": "prealloc", "glibc-free": "glibc",
     **{

@@ -4,7 +4,7 @@
  * freed, in random order: by the cache of their class, by the heap and their size, by the heap without it. The
  * three loops differ in nothing but that call, and take turns.
  */
-#include "turns.h"
+#include "workloads/turns.h"
 
 #define MOST 1000
 
@@ -74,7 +74,7 @@ static uint64_t unsized_frees(void *arg)
 	return host_tick_end() - t;
 }
 
-static uint64_t (*const loops[TURNS_LOOPS])(void *) = {cache_frees, sized_frees, unsized_frees};
+static uint64_t (*const loops[])(void *) = {cache_frees, sized_frees, unsized_frees};
 
 static void free_alone(struct bench_state *st, void *arg)
 {
@@ -91,7 +91,7 @@ static void free_alone(struct bench_state *st, void *arg)
 	workload_shuffle(f.order, f.n);
 	host_pin(0);
 	while (bench_keep_running(st)) {
-		turns_run(&turns, loops, TURNS_LOOPS, &f);
+		turns_run(&turns, loops, BENCH_ARRAY_SIZE(loops), &f);
 		cache = turns_ns(&turns, 0, (double)f.n);
 		sized = turns_ns(&turns, 1, (double)f.n);
 		unsized = turns_ns(&turns, 2, (double)f.n);

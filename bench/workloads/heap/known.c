@@ -3,7 +3,7 @@
  * An allocation and its free at once, of a size that the compiler knows: by a cache of that size, by a heap that
  * is told the size again when it frees, and by one that is not. The three loops take turns.
  */
-#include "turns.h"
+#include "workloads/turns.h"
 
 #define PAIRS 1024
 
@@ -60,7 +60,7 @@ KNOWN(4096)
 
 static const struct {
 	size_t size;
-	uint64_t (*loops[TURNS_LOOPS])(void *arg);
+	uint64_t (*loops[3])(void *arg);
 } sizes[] = {
 	{16, {cache_pairs, sized_pairs_16, unsized_pairs_16}},
 	{64, {cache_pairs, sized_pairs_64, unsized_pairs_64}},
@@ -93,7 +93,7 @@ static void known(struct bench_state *st, void *arg)
 	host_unpin();
 	k = make(sizes[i].size);
 	while (bench_keep_running(st)) {
-		turns_run(&turns, sizes[i].loops, TURNS_LOOPS, &k);
+		turns_run(&turns, sizes[i].loops, BENCH_ARRAY_SIZE(sizes[i].loops), &k);
 		cache = turns_ns(&turns, 0, PAIRS);
 		sized = turns_ns(&turns, 1, PAIRS);
 		unsized = turns_ns(&turns, 2, PAIRS);

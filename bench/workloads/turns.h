@@ -3,14 +3,15 @@
  * Loops that are compared with one another in one process: each takes its turn again and again, in an order that rotates, and what
  * counts is the median of its turns, so that what interrupts one of them counts for nothing.
  */
-#ifndef BENCH_WORKLOADS_HEAP_TURNS_H
-#define BENCH_WORKLOADS_HEAP_TURNS_H
+#ifndef BENCH_WORKLOADS_TURNS_H
+#define BENCH_WORKLOADS_TURNS_H
 
 #include "crew.h"
 #include "workloads/workload.h"
 
 #define TURNS_MAX 4096
-#define TURNS_LOOPS 3
+/* At most. */
+#define TURNS_LOOPS 8
 /* Before they count: peers that adapt have done so by then. */
 #define TURNS_WARM_UP 16
 
@@ -71,4 +72,4 @@ static inline double turns_ns(struct turns *t, size_t loop, double calls)
 	return (double)(middle > least ? middle - least : 0) * host_tick_ns() / calls;
 }
 
-#endif /* BENCH_WORKLOADS_HEAP_TURNS_H */
+#endif /* BENCH_WORKLOADS_TURNS_H */
