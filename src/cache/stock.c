@@ -247,19 +247,23 @@ void bma__stock_carry(struct bma__record *r)
 	leave(r, entered);
 }
 
-/* In the gate, closed or not, from before it is added: then the record cannot go. */
+/*
+ * In the gate, closed or not, from before it is added: then the record cannot go. A full stock is halved, or each of the next frees would come here.
+ */
 void bma__stock_uncharge(struct bma__record *r, uint64_t bytes)
 {
-	uint64_t pending, entered;
+	uint64_t pending, entered, cap;
 
 	for (int i = 0; i < TRIES; i++) {
 		if (give(r, bytes))
 			return;
 	}
 	entered = enter(r);
+	cap = atomic_load_explicit(&r->cap, memory_order_relaxed);
+	if (cap && take(r, cap / 2))
+		bytes += cap / 2;
 	pending = atomic_fetch_add_explicit(&r->pending, bytes, memory_order_release) + bytes;
-	if (!(entered & BMA__RECORD_CLOSED) &&
-	    pending > atomic_load_explicit(&r->cap, memory_order_relaxed))
+	if (!(entered & BMA__RECORD_CLOSED) && pending > cap)
 		carry(r);
 	leave(r, entered);
 }

@@ -16,8 +16,8 @@
  * Memory ordering: all counters are relaxed, but for usage and max, which a charge and who lowers max write and then read of each other. No data is published by a charge; what a limit promises is a property of each counter's own modification order. A
  * caller reads who pays from a record that is closed and drained of callers before its payer changes, so a group is not reached by a charge after it was destroyed.
  *
- * Groups stand in a region of their own, 1 KiB apart, and never leave it. A handle is the address of its place plus the generation of the place in the low
- * bits: one that outlived its group has another one.
+ * Groups stand in a region of their own, in places of 512 bytes, and never leave it. A handle is where the region begins plus 1 KiB for each place before it plus the
+ * generation of the place: one that outlived its group has another one.
  */
 #ifndef BMA_GROUP_GROUP_H
 #define BMA_GROUP_GROUP_H
@@ -26,7 +26,8 @@
 
 #include <bma/group.h>
 
-#define BMA__GROUP_SHIFT 10
+#define BMA__GROUP_SHIFT 9    /* of places */
+#define BMA__GROUP_HANDLES 10 /* of handles: bits of a generation */
 #define BMA__GROUP_NAME_MAX 32
 
 struct bma__record;
@@ -80,7 +81,7 @@ struct bma__group {
 	struct bma__group *hash_next; /* names are looked up by a hash of parent and name */
 };
 
-_Static_assert(sizeof(struct bma__group) <= (size_t)1 << BMA__GROUP_SHIFT, "a place is 1 KiB");
+_Static_assert(sizeof(struct bma__group) <= (size_t)1 << BMA__GROUP_SHIFT, "a place is 512 bytes");
 
 /* The tree, the lists that hang from its groups, and limits (read without it). */
 extern struct bma__lock bma__group_lock;

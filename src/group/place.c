@@ -11,7 +11,8 @@
 
 #define PLACES ((size_t)65536)
 #define REGION (PLACES << BMA__GROUP_SHIFT)
-#define GENERATION_MASK (((uintptr_t)1 << BMA__GROUP_SHIFT) - 1)
+#define HANDLES (PLACES << BMA__GROUP_HANDLES)
+#define GENERATION_MASK (((uintptr_t)1 << BMA__GROUP_HANDLES) - 1)
 #define GENERATION_LAST ((uint32_t)GENERATION_MASK)
 
 _Static_assert(BMA_GROUPS_MAX < PLACES, "a place for each");
@@ -92,22 +93,25 @@ struct bma__group *bma__group_of(const struct bma_group *handle)
 {
 	uintptr_t word = (uintptr_t)handle;
 	uintptr_t base = (uintptr_t)atomic_load_explicit(&region, memory_order_acquire);
-	uintptr_t offset = (word & ~GENERATION_MASK) - base;
+	uintptr_t offset = (word - base) & ~GENERATION_MASK;
 	struct bma__group *g;
 
-	if (!base || offset >= REGION)
+	if (!base || offset >= HANDLES)
 		return NULL;
-	g = place(offset >> BMA__GROUP_SHIFT);
+	g = place(offset >> BMA__GROUP_HANDLES);
 	/* The state first: the generation was right when it was read, and it changes before the state does. */
 	if (atomic_load_explicit(&g->state, memory_order_acquire) == BMA__GROUP_FREE ||
-	    atomic_load_explicit(&g->generation, memory_order_acquire) != (word & GENERATION_MASK))
+	    atomic_load_explicit(&g->generation, memory_order_acquire) !=
+		    ((word - base) & GENERATION_MASK))
 		return NULL;
 	return g;
 }
 
 struct bma_group *bma__group_handle(const struct bma__group *g)
 {
+	uintptr_t base = (uintptr_t)atomic_load_explicit(&region, memory_order_acquire);
 	uint32_t generation = atomic_load_explicit(&g->generation, memory_order_relaxed);
 
-	return (struct bma_group *)((uintptr_t)g | generation);
+	return (struct bma_group *)(base + ((uintptr_t)bma__place_index(g) << BMA__GROUP_HANDLES) +
+				    generation);
 }

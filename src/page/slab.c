@@ -22,14 +22,6 @@ static size_t meta_size(const struct bma__slab_geometry *geo)
 	       (geo->tracked ? sizeof(struct bma__slab_track) * geo->objs : 0);
 }
 
-uint32_t bma__slab_waste(const struct bma__slab_geometry *geo)
-{
-	uint64_t bytes = (uint64_t)geo->units << BMA__UNIT_SHIFT;
-	uint64_t objects = (uint64_t)geo->objs * geo->stride;
-
-	return (uint32_t)(((bytes - objects + meta_size(geo)) * 10000 + bytes - 1) / bytes);
-}
-
 /* Where the owners of @objs objects begin: guard pages reach over whole pages. */
 static uint64_t owners_at(const struct bma__slab_geometry *geo, uint32_t objs)
 {
@@ -43,6 +35,18 @@ static uint64_t owners_at(const struct bma__slab_geometry *geo, uint32_t objs)
 static uint64_t owners_size(uint32_t objs)
 {
 	return sizeof(uint16_t) * ((uint64_t)objs + 1);
+}
+
+uint32_t bma__slab_waste(const struct bma__slab_geometry *geo)
+{
+	uint64_t bytes = (uint64_t)geo->units << BMA__UNIT_SHIFT;
+	uint64_t objects = (uint64_t)geo->objs * geo->stride;
+
+	/* Owners are there for the objects' sake, whatever the slab's size. */
+	if (geo->owned)
+		objects += owners_size(geo->objs);
+
+	return (uint32_t)(((bytes - objects + meta_size(geo)) * 10000 + bytes - 1) / bytes);
 }
 
 static void fill(struct bma__slab_geometry *geo, uint32_t units)
