@@ -123,7 +123,7 @@ struct rcu_flavor_struct;
 
 /**
  * BMA_CACHE_NOCHARGE - Nobody pays: the cache's slabs are shown as the root group's, and count against no limit. A privilege: @group, or the caller's active group
- * where it names none, has to be the root. Such a cache is not merged.
+ * where it names none, has to be the root, by its handle; where there is neither it is refused. Such a cache is not merged.
  */
 #define BMA_CACHE_NOCHARGE ((uint64_t)1 << 16)
 

@@ -251,7 +251,7 @@ BMA_API struct bma_group *bma_heap_group(struct bma_heap *heap);
  * bma_group_reclaim - Give memory back that the group and those below it are charged for and do not use: stocks, cached objects, empty slabs; then ask the
  * shrinkers, sparing what min and low protect.
  * @bytes: how much is wanted.
- * Context: may sleep; waits for no grace period. Returns: by how much what is charged fell, bytes.
+ * Context: may sleep; for grace periods of slabs that it gave up it waits a moment, not in a read section. Returns: by how much what is charged fell, bytes.
  */
 BMA_API uint64_t bma_group_reclaim(struct bma_group *group, uint64_t bytes);
 

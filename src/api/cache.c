@@ -357,24 +357,25 @@ void bma__cache_free_slow(struct bma_cache *cache, void *obj)
 /* A limit may have refused a slab: then memory of the group is reclaimed. */
 static void *refill(struct bma__engine *e)
 {
-	struct bma__pressure pressure = {0};
+	struct bma__pressure pressure = {.bytes = bma__engine_slab_charge(e)};
+	struct bma_group *group;
 	uint64_t refused;
 	void *obj;
 
 	do {
 		refused = atomic_load_explicit(&e->refused, memory_order_acquire);
 		obj = bma__refill_object(e);
-		if (obj && e->record)
-			bma__pressure_throttle(e->record);
-		if (obj)
-			return obj;
-		if (atomic_load_explicit(&e->refused, memory_order_acquire) == refused)
-			return NULL;
-		pressure.bytes = e->geo.units * BMA__UNIT_SIZE;
-	} while (bma__pressure_relieve(&pressure,
-				       atomic_load_explicit(&e->refused_by, memory_order_relaxed)));
-	errno = EDQUOT;
-	return NULL;
+		group = !obj && atomic_load_explicit(&e->refused, memory_order_acquire) != refused
+				? atomic_load_explicit(&e->refused_by, memory_order_relaxed)
+				: NULL;
+	} while (group && bma__pressure_relieve(&pressure, group));
+	if (group)
+		errno = EDQUOT;
+	if (pressure.tries)
+		bma__pressure_end(&pressure, e->record, obj);
+	if (obj && e->record)
+		bma__pressure_throttle(e->record);
+	return obj;
 }
 
 void *bma__cache_alloc_sleep(struct bma__engine *e)

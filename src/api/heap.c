@@ -128,10 +128,7 @@ struct bma_heap *bma_heap_of(const void *ptr)
 		return place->heap;
 	heap = atomic_load_explicit(&global, memory_order_acquire);
 	/* If it has the class. */
-	return heap && place->engine &&
-			       bma__heap_handle(heap, place->class)->engine == place->engine
-		       ? heap
-		       : NULL;
+	return heap && bma__heap_frees(heap, place) ? heap : NULL;
 }
 
 struct bma_cache *bma_heap_cache(struct bma_heap *heap, size_t size)

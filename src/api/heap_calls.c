@@ -40,15 +40,17 @@ static void *begin_of(const void *ptr)
 	return bma__slab_near(bma__chunk_slab(ptr), ptr);
 }
 
-/* The handle by which @heap frees what @place is of: its own, which has to be of the same engine. */
-static struct bma_cache *handle_of(struct bma_heap *heap, const struct bma_cache *place,
-				   const void *ptr, const char *call)
+/* The handle by which @heap frees what @place is of: its own, if that is of the same engine. */
+static struct bma_cache *handle_of(struct bma_heap *heap, struct bma_cache *place, const void *ptr,
+				   const char *call)
 {
 	struct bma_cache *cache = bma__heap_handle(heap, place->class);
 
-	if (bma__unlikely(cache->engine != place->engine || !place->engine))
+	if (bma__likely(cache->engine == place->engine && place->engine))
+		return cache;
+	if (!bma__heap_frees(heap, place))
 		foreign(heap, place, ptr, call);
-	return cache;
+	return place;
 }
 
 static inline bool gave_interior(struct bma_cache *place)

@@ -262,6 +262,8 @@ void bma__engine_destruct(struct bma__engine *e);
 uint32_t bma__engine_shrink(struct bma__engine *e, uint32_t keep);
 /* Give all slabs up, with what is live in them; before it is freed, without a destructor. May sleep. */
 void bma__engine_abandon(struct bma__engine *e);
+/* What a slab costs, with its copies. */
+uint64_t bma__engine_slab_charge(const struct bma__engine *e);
 /* Who pays for a slab, a large object's too, pays no more; before its memory goes. May sleep. */
 void bma__engine_uncharge(struct bma__slab *s);
 /* The slab of @obj; aborts, naming @call, if that is not an object of @e. Any context. */

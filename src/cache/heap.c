@@ -261,3 +261,14 @@ void bma__heap_refuse(struct bma_heap *h)
 {
 	atomic_fetch_add_explicit(&h->too_large, 1, memory_order_relaxed);
 }
+
+bool bma__heap_frees(struct bma_heap *h, const struct bma_cache *place)
+{
+	const struct bma__engine *a = bma__heap_handle(h, place->class)->engine;
+	const struct bma__engine *b = place->engine;
+
+	if (!a || a == b)
+		return a;
+	return !is_private(h) && b && b->shared && a->size == b->size &&
+	       !((a->flags ^ b->flags) & ~BMA__CACHE_OWNED) && a->flavor == b->flavor;
+}

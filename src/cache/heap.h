@@ -57,6 +57,11 @@ struct bma_heap *bma__heap_create(const struct bma__heap_attr *attr, int *rc);
 /* As bma_heap_destroy(). */
 int bma__heap_destroy(struct bma_heap *heap);
 
+/*
+ * May objects of the engine that @place is of be freed by @heap? Heaps that share their classes free each other's, whether groups pay for these one by one or not. Any
+ * context.
+ */
+bool bma__heap_frees(struct bma_heap *heap, const struct bma_cache *place);
 /* An allocation too large for its caller was refused. Any context. */
 void bma__heap_refuse(struct bma_heap *heap);
 /* Zeros; NULL and a negative errno in @rc. May sleep. */

@@ -34,7 +34,7 @@ static uint32_t mags_per_slab(const struct bma__engine *e)
 	return (e->geo.objs + e->capacity - 1) / e->capacity;
 }
 
-static uint64_t charge_of(const struct bma__engine *e)
+uint64_t bma__engine_slab_charge(const struct bma__engine *e)
 {
 	uint64_t copies = e->geo.percpu ? bma__percpu.slots + 1 : 1;
 
@@ -49,7 +49,7 @@ static struct bma__slab *slab_paid(struct bma__engine *e, uint32_t node)
 
 	if (!e->record)
 		return bma__slab_create(&e->geo, e, node);
-	if (!bma__stock_charge_slab(e->record, charge_of(e), false, true, &why)) {
+	if (!bma__stock_charge_slab(e->record, bma__engine_slab_charge(e), false, true, &why)) {
 		atomic_store_explicit(&e->refused_by, why.group, memory_order_relaxed);
 		atomic_fetch_add_explicit(&e->refused, 1, memory_order_release);
 		return NULL;
@@ -58,7 +58,7 @@ static struct bma__slab *slab_paid(struct bma__engine *e, uint32_t node)
 	if (s)
 		s->payer = e->record;
 	else
-		bma__stock_uncharge_slab(e->record, charge_of(e), false);
+		bma__stock_uncharge_slab(e->record, bma__engine_slab_charge(e), false);
 	return s;
 }
 

@@ -27,8 +27,10 @@ static int move_locked(struct bma__record *r, struct bma__group *to, struct bma_
 		return -EBUSY;
 	rc = bma__group_move(from, to, atomic_load_explicit(&r->charged, memory_order_relaxed),
 			     refused);
-	if (!rc)
+	if (!rc) {
 		relink(r, from, to);
+		bma__record_leave_origin(r);
+	}
 	bma__stock_open(r);
 	return rc;
 }

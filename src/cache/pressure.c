@@ -195,43 +195,52 @@ static void count_event(const struct bma_group *group, enum bma_group_event even
 
 bool bma__pressure_relieve(struct bma__pressure *p, struct bma_group *group)
 {
-	if (!group || p->tries == TRIES)
+	if (!group)
 		return false;
-	p->tries++;
-	if (bma__pressure_reclaim(group, p->bytes)) {
-		count_event(group, BMA_GROUP_EVENT_OOM_RECLAIM);
-		return true;
-	}
-	count_event(group, BMA_GROUP_EVENT_OOM);
-	return false;
+	p->group = group;
+	return p->tries++ < TRIES && bma__pressure_reclaim(group, p->bytes);
+}
+
+void bma__pressure_end(const struct bma__pressure *p, const struct bma__record *r, bool went_on)
+{
+	if (p->group)
+		count_event(p->group, went_on ? BMA_GROUP_EVENT_OOM_RECLAIM : BMA_GROUP_EVENT_OOM);
+	if (!went_on)
+		bma__group_fail(atomic_load_explicit(&r->group, memory_order_relaxed),
+				BMA_GROUP_FAIL_LIMIT);
 }
 
 bool bma__pressure_charge(struct bma__record *r, uint64_t bytes)
 {
 	struct bma__pressure p = {.bytes = bytes};
 	struct bma__refusal why;
+	bool done;
 
-	while (!bma__stock_charge_wait(r, bytes, &why)) {
-		if (!bma__pressure_relieve(&p, why.group))
-			return false;
-	}
+	while (!(done = bma__stock_charge_wait(r, bytes, &why)) &&
+	       bma__pressure_relieve(&p, why.group))
+		;
+	if (bma__unlikely(p.tries))
+		bma__pressure_end(&p, r, done);
 	/* Not who lives on what was charged ahead: it is the charge that is slowed down. */
-	if (why.walked)
+	if (done && why.walked)
 		bma__pressure_throttle(r);
-	return true;
+	return done;
 }
 
 bool bma__pressure_charge_large(struct bma__record *r, uint64_t bytes)
 {
 	struct bma__pressure p = {.bytes = bytes};
 	struct bma__refusal why;
+	bool done;
 
-	while (!bma__stock_charge_slab(r, bytes, true, true, &why)) {
-		if (!bma__pressure_relieve(&p, why.group))
-			return false;
-	}
-	bma__pressure_throttle(r);
-	return true;
+	while (!(done = bma__stock_charge_slab(r, bytes, true, true, &why)) &&
+	       bma__pressure_relieve(&p, why.group))
+		;
+	if (p.tries)
+		bma__pressure_end(&p, r, done);
+	if (done)
+		bma__pressure_throttle(r);
+	return done;
 }
 
 void bma__pressure_throttle(struct bma__record *r)

@@ -15,12 +15,15 @@
 struct bma__pressure {
 	uint64_t bytes; /* what it needs */
 	uint32_t tries;
+	struct bma_group *group; /* whose limit refused last */
 };
 
 /* Reclaim about @bytes. Returns by how much less is charged to it. May sleep. */
 uint64_t bma__pressure_reclaim(const struct bma_group *group, uint64_t bytes);
-/* @group (NULL: nobody's limit) refused an allocation: false: nothing more can be done, and the event is counted. May sleep. */
+/* @group (NULL: nobody's limit) refused an allocation. False: nothing more can be done. May sleep. */
 bool bma__pressure_relieve(struct bma__pressure *p, struct bma_group *group);
+/* It went on, or failed, after that: count it once. */
+void bma__pressure_end(const struct bma__pressure *p, const struct bma__record *r, bool went_on);
 /* Charge; reclaim and slow the caller down if need be. False: EDQUOT. May sleep. */
 bool bma__pressure_charge(struct bma__record *r, uint64_t bytes);
 bool bma__pressure_charge_large(struct bma__record *r, uint64_t bytes);

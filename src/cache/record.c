@@ -108,8 +108,7 @@ static bool ended(const struct bma__record *r)
 	       !(atomic_load_explicit(&r->gate, memory_order_acquire) & BMA__RECORD_INSIDE);
 }
 
-/* Out of an offline group's list, and the group with its last one. Under the lock. */
-static void leave_origin(struct bma__record *r)
+void bma__record_leave_origin(struct bma__record *r)
 {
 	struct bma__record **link;
 
@@ -120,6 +119,7 @@ static void leave_origin(struct bma__record *r)
 	*link = r->origin_next;
 	if (!r->origin->origins)
 		bma__group_free(r->origin);
+	r->origin = NULL;
 }
 
 /* Take one that has ended off the lists, with what it was charged ahead. */
@@ -139,7 +139,7 @@ static struct bma__record *take_ended(void)
 				g, atomic_load_explicit(&r->charged, memory_order_relaxed));
 			bma__record_unlink(r, g);
 		}
-		leave_origin(r);
+		bma__record_leave_origin(r);
 	}
 	bma__lock_drop(&bma__group_lock);
 	return r;
@@ -176,6 +176,13 @@ uint64_t bma__record_own(const struct bma__group *g)
 
 	for (const struct bma__record *r = g->records; r; r = r->next)
 		own += atomic_load_explicit(&r->charged, memory_order_relaxed);
+	return own;
+}
+
+uint64_t bma__record_once_own(const struct bma__group *g)
+{
+	uint64_t own = 0;
+
 	for (const struct bma__record *r = g->origins; r; r = r->origin_next)
 		own += atomic_load_explicit(&r->charged, memory_order_relaxed);
 	return own;

@@ -105,8 +105,11 @@ void bma__record_unlink(struct bma__record *r, struct bma__group *g);
 uint64_t bma__record_stocked(const struct bma__record *r);
 /* Fill in what records know of their group, of an offline one's that were its own. Under the lock; takes locks of engines. */
 void bma__record_figures(const struct bma__group *g, struct bma_group_stats *s);
-/* What records were charged for on behalf of @g, or of the offline group @g. Under the lock. */
+/* What records were charged for on behalf of @g; and what is left of what was the offline group @g's, which others pay for. Under the lock. */
 uint64_t bma__record_own(const struct bma__group *g);
+uint64_t bma__record_once_own(const struct bma__group *g);
+/* Out of the list of the offline group that it was of, and the group with its last one. Under the lock. */
+void bma__record_leave_origin(struct bma__record *r);
 /* In a child of fork: nobody is in a gate. Under the lock. */
 void bma__record_after_fork(void);
 

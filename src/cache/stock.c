@@ -162,7 +162,6 @@ static bool charge_tree(struct bma__record *r, struct bma__group *g, uint64_t by
 	}
 	if (bma__group_charge(g, bytes + ahead, &refused) &&
 	    (!ahead || (ahead = 0, bma__group_charge(g, bytes, &refused)))) {
-		bma__group_fail(g, BMA_GROUP_FAIL_LIMIT);
 		why->group = bma__group_handle(refused);
 		return false;
 	}
@@ -191,11 +190,11 @@ static int charge_slow(struct bma__record *r, uint64_t bytes, struct bma__refusa
 	return done;
 }
 
-static void fail_moving(struct bma__record *r)
+/* The group may be on its way out, but its place stays. */
+static __attribute__((cold)) void fail(struct bma__record *r, int rc)
 {
-	/* Its group may be on its way out, but its place stays. */
 	bma__group_fail(atomic_load_explicit(&r->group, memory_order_relaxed),
-			BMA_GROUP_FAIL_MOVING);
+			rc ? BMA_GROUP_FAIL_MOVING : BMA_GROUP_FAIL_LIMIT);
 }
 
 static int charge(struct bma__record *r, uint64_t bytes, struct bma__refusal *why)
@@ -212,8 +211,8 @@ bool bma__stock_charge(struct bma__record *r, uint64_t bytes, struct bma__refusa
 {
 	int rc = charge(r, bytes, why);
 
-	if (bma__unlikely(rc < 0))
-		fail_moving(r);
+	if (bma__unlikely(rc <= 0))
+		fail(r, rc);
 	return rc > 0;
 }
 
@@ -303,13 +302,18 @@ static uint64_t *copy_of(const struct bma__record *r, uint64_t i)
 	return bma__percpu_at(r->words, i);
 }
 
-static void freeze(struct bma__record *r)
+/* Is there anything? */
+static bool freeze(struct bma__record *r)
 {
+	bool any = false;
+
 	for (uint64_t i = 0; r->indexed && i < bma__percpu.slots; i++) {
 		/* An empty one stays as it is: its page may never have been touched. */
 		if (__atomic_load_n(copy_of(r, i), __ATOMIC_RELAXED))
-			__atomic_fetch_or(copy_of(r, i), BMA__RECORD_FROZEN, __ATOMIC_SEQ_CST);
+			any |= __atomic_fetch_or(copy_of(r, i), BMA__RECORD_FROZEN,
+						 __ATOMIC_SEQ_CST) != 0;
 	}
+	return any;
 }
 
 /* What is frozen goes to pending after a fence, and is as it was without. */
@@ -343,10 +347,8 @@ static int fence(void)
 
 int bma__stock_drain_one(struct bma__record *r)
 {
-	int rc;
+	int rc = freeze(r) ? fence() : 0;
 
-	freeze(r);
-	rc = r->indexed ? fence() : 0;
 	thaw(r, !rc);
 	return rc;
 }
@@ -354,13 +356,15 @@ int bma__stock_drain_one(struct bma__record *r)
 int bma__stock_drain(struct bma__group *top)
 {
 	struct bma__group *g = NULL;
+	bool any = false;
 	int rc;
 
 	while ((g = bma__group_next(top, g))) {
 		for (struct bma__record *r = g->records; r; r = r->next)
-			freeze(r);
+			any |= freeze(r);
 	}
-	rc = fence();
+	/* Who is refused at his limit again and again mostly has nothing there: no fence then, for others wait for the lock. */
+	rc = any ? fence() : 0;
 	while ((g = bma__group_next(top, g))) {
 		for (struct bma__record *r = g->records; r; r = r->next)
 			thaw(r, !rc);

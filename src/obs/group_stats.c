@@ -54,7 +54,7 @@ static void figures(const struct bma__group *g, struct bma_group_stats *s)
 	s->peak = get(&g->peak);
 	s->own = s->current > below ? s->current - below : 0;
 	if (s->offline)
-		s->current = s->own = bma__record_own(g);
+		s->current = s->own = bma__record_once_own(g);
 	bma__record_figures(g, s);
 	limits(g, s);
 	counts(g, s);
