@@ -20,7 +20,7 @@ struct bma_reserve;
  * @n: how many, at least 1.
  *
  * Context: may sleep.
- * Returns: the reserve, full; or NULL with errno EINVAL (n is 0 or over 2^24) or ENOMEM (then
+ * Returns: the reserve, full; or NULL with errno EINVAL (n is 0 or over 2^24) or ENOMEM, EDQUOT (then
  * nothing is held back).
  */
 BMA_API struct bma_reserve *bma_reserve_create(struct bma_cache *cache, size_t n);
@@ -43,7 +43,7 @@ BMA_API void *bma_reserve_alloc(struct bma_reserve *reserve);
  * @reserve: which.
  *
  * Context: may sleep. Thread-safe, also against bma_reserve_alloc().
- * Returns: 0, or -ENOMEM if it could not be filled completely.
+ * Returns: 0, or -ENOMEM or -EDQUOT if it could not be filled completely.
  */
 BMA_API int bma_reserve_refill(struct bma_reserve *reserve);
 

@@ -40,6 +40,8 @@ void *bma__owned_alloc_quick(struct bma_cache *cache);
 void bma__owned_free_quick(struct bma_cache *cache, void *obj);
 void *bma__owned_alloc_sleep(struct bma_cache *cache);
 void bma__owned_free(struct bma_cache *cache, void *obj);
+/* The user has it no more; it is charged until its grace period is over. */
+void bma__owned_deferred(struct bma_cache *cache, const void *obj);
 
 /* Who is to pay for what is created: @named, or the caller's active group; NULL: nobody in particular. */
 static inline const struct bma_group *bma__payer(const struct bma_group *named)

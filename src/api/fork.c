@@ -109,6 +109,7 @@ static void child(void)
 		forget_threads(e);
 	bma__orphan_after_fork();
 	bma__record_after_fork();
+	bma__shrinkers_forget();
 	if (!bma__stock_inside())
 		bma__group_recount(bma__record_own);
 	bma__worker_after_fork();

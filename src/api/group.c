@@ -63,14 +63,14 @@ struct bma_group *bma_group_create(struct bma_group *parent, const struct bma_gr
 	if (rc)
 		goto out;
 	parent = parent ? parent : active;
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	p = parent ? bma__group_of(parent) : bma__group_root;
 	rc = -ESTALE;
 	if (p)
 		g = bma__group_make(p, a, &rc);
 	if (g)
 		handle = bma__group_handle(g);
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 out:
 	if (!handle)
 		errno = -rc;
@@ -117,11 +117,11 @@ int bma_group_set(struct bma_group *group, enum bma_group_limit limit, uint64_t 
 
 	if ((unsigned int)limit > BMA_GROUP_MIN)
 		return refuse("bma_group_set", "an unknown limit");
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	g = online(group);
 	if (g)
 		rc = set(g, limit, bytes, &excess);
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	if (excess) {
 		bma__init_threads();
 		bma__pressure_reclaim(group, excess);
@@ -188,11 +188,11 @@ struct bma_group *bma_group_find(const char *path)
 	if (!rc && (!path || *path != '/'))
 		rc = refuse("bma_group_find", "path does not begin with '/'");
 	if (!rc) {
-		bma__lock_take(&bma__group_lock);
+		bma__tree_lock();
 		g = walk(path + 1, &rc);
 		if (g)
 			handle = bma__group_handle(g);
-		bma__lock_drop(&bma__group_lock);
+		bma__tree_unlock();
 	}
 	if (!handle)
 		errno = -rc;
@@ -204,10 +204,10 @@ int bma_group_path(struct bma_group *group, char *path, size_t size)
 	const struct bma__group *g;
 	int rc = -ESTALE;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	g = bma__group_of(group);
 	if (g)
 		rc = (int)bma__group_path(g, path, path ? size : 0);
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	return rc;
 }

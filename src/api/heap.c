@@ -41,10 +41,9 @@ static int check(const struct bma_heap_attr *a)
 	return 0;
 }
 
-struct bma_heap *bma_heap_create(const struct bma_heap_attr *attr)
+/* @payer: who pays if the attributes name nobody. */
+static struct bma_heap *create(const struct bma_heap_attr *a, const struct bma_group *payer)
 {
-	static const struct bma_heap_attr plain = {.attr_size = sizeof plain};
-	const struct bma_heap_attr *a = attr ? attr : &plain;
 	struct bma__heap_attr ha = {.name = a->name ? a->name : "heap", .flags = a->flags};
 	struct bma_heap *heap = NULL;
 	int rc = bma__init();
@@ -58,7 +57,7 @@ struct bma_heap *bma_heap_create(const struct bma_heap_attr *attr)
 	if (!ha.flavor)
 		goto out;
 	ha.cache_flags = a->cache_flags;
-	ha.payer = bma__payer(a->group);
+	ha.payer = a->group ? a->group : payer;
 	if (a->flags & BMA_HEAP_PERCPU)
 		ha.cache_flags |= BMA_CACHE_PERCPU;
 	ha.cache_flags = bma__cache_flags(ha.cache_flags, BMA_HEAP_CLASS_MAX, 0, false);
@@ -68,6 +67,13 @@ out:
 	if (!heap)
 		errno = -rc;
 	return heap;
+}
+
+struct bma_heap *bma_heap_create(const struct bma_heap_attr *attr)
+{
+	static const struct bma_heap_attr plain = {.attr_size = sizeof plain};
+
+	return create(attr ? attr : &plain, bma_group_active());
 }
 
 int bma_heap_destroy(struct bma_heap *heap)
@@ -80,7 +86,7 @@ int bma_heap_destroy(struct bma_heap *heap)
 	return bma__heap_destroy(heap);
 }
 
-/* Two first calls make two; the later one is taken back, which costs a shared heap nothing. */
+/* Nobody in particular pays for it, whoever comes first. Two first calls make two; the later one is taken back, which costs a shared heap nothing. */
 struct bma_heap *bma_heap_global(void)
 {
 	static const struct bma_heap_attr attr = {.attr_size = sizeof attr, .name = "global"};
@@ -88,7 +94,7 @@ struct bma_heap *bma_heap_global(void)
 
 	if (heap)
 		return heap;
-	heap = bma_heap_create(&attr);
+	heap = create(&attr, NULL);
 	if (!heap || atomic_compare_exchange_strong_explicit(
 			     &global, &none, heap, memory_order_acq_rel, memory_order_acquire))
 		return heap;

@@ -12,7 +12,6 @@
 #define MANY __attribute__((noinline))
 /* In an engine, which begins with its head. */
 #define CHARGE offsetof(struct bma__engine, charge)
-#define MINUS offsetof(struct bma__engine, minus)
 
 static void *refused(struct bma_cache *cache)
 {
@@ -66,7 +65,7 @@ HOT void *bma__owned_alloc_quick(struct bma_cache *cache)
 	struct bma__engine *e = cache->engine;
 	void *obj;
 
-	BMA__TAKE_POP(e, CHARGE, MINUS, cache->record, obj, slow, half);
+	BMA__TAKE_POP(e, CHARGE, e->minus, cache->record, obj, slow, half);
 	bma__owner_set(e, obj, cache->owner);
 	return obj;
 half:
@@ -98,6 +97,11 @@ static void count_given(struct bma__record *r)
 {
 	if (r->live)
 		bma__percpu_add_slow(r->live, UINT64_MAX);
+}
+
+void bma__owned_deferred(struct bma_cache *cache, const void *obj)
+{
+	count_given(bma__owner_look(cache->engine, obj, "bma_cache_free_rcu"));
 }
 
 static MANY void free_parts(struct bma__engine *e, struct bma__record *r, void *obj)

@@ -9,7 +9,10 @@ static void free_slow(struct bma_cache *cache, void *obj, bool heedless)
 	struct bma__engine *e = cache->engine;
 
 	bma__rseq_clear();
-	bma__merge_count(cache, -1);
+	if (e->flags & BMA__CACHE_OWNED)
+		bma__owned_deferred(cache, obj);
+	else
+		bma__merge_count(cache, -1);
 	if (bma__unlikely(bma__engine_checked(e))) {
 		bma__checked_free_rcu(e, obj, heedless);
 		return;

@@ -9,6 +9,7 @@
 struct bma_reserve *bma_reserve_create(struct bma_cache *cache, size_t n)
 {
 	struct bma_reserve *r;
+	int rc;
 
 	if (!n || n > RESERVE_MAX) {
 		bma__log_verbose("bma_reserve_create: n is 0 or over 2^24");
@@ -16,9 +17,9 @@ struct bma_reserve *bma_reserve_create(struct bma_cache *cache, size_t n)
 		return NULL;
 	}
 	bma__init_threads();
-	r = bma__reserve_create(cache, n);
+	r = bma__reserve_create(cache, n, &rc);
 	if (!r)
-		errno = ENOMEM;
+		errno = -rc;
 	return r;
 }
 
@@ -30,15 +31,15 @@ void *bma_reserve_alloc(struct bma_reserve *reserve)
 		bma__checked_taken(reserve->engine, obj, "bma_reserve_alloc");
 	if (obj && bma__unlikely(bma__key_has(reserve->engine)))
 		bma__key_taken(reserve->engine, obj);
-	if (obj)
-		bma__merge_count(reserve->cache, 1);
+	if (obj && reserve->record && reserve->record->live)
+		bma__percpu_add_slow(reserve->record->live, 1);
 	return obj;
 }
 
 int bma_reserve_refill(struct bma_reserve *reserve)
 {
 	bma__init_threads();
-	return bma__reserve_fill(reserve) ? -ENOMEM : 0;
+	return bma__reserve_fill(reserve);
 }
 
 size_t bma_reserve_count(const struct bma_reserve *reserve)

@@ -33,9 +33,8 @@
  *	BMA__STOCK_GIVE: if word + n is more than the cap -> slow; word += n	(commit)
  *
  * BMA__TAKE_POP and BMA__GIVE_PUSH do that and the hot call of a slot in one sequence, which then has two stores: the stock and then, as the commit, the slot; or the slot and then the
- * stock. The first one is made by an exchange and addition, not locked, that leaves in a register what the word was. So the abort handler sees by that register whether the
- * store was made: -n is never what a stock holds, nor 8 what a slot holds. If it was, the caller goes on at the label @half, with the other half still to be done. Where
- * there is no such instruction the two are done one after the other.
+ * stock. The first one is made by an instruction that changes a register with it, so the abort handler sees whether it was made. If it was, the caller goes on at the label @half, with
+ * the other half still to be done. Where there is no such instruction the two are done one after the other.
  */
 #ifndef BMA_BASE_RSEQ_H
 #define BMA_BASE_RSEQ_H

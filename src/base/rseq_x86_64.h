@@ -103,27 +103,27 @@
 			: slow);                                                                   \
 	} while (0)
 
-/* With two stores: @test says "equal" of x until the first one is made. */
+/* With two stores: @test clears ZF if the first one was made. */
 #define BMA__RSEQ_HAS_PAIRS 1
 #define BMA__RSEQ_END_HALF(test)                                                                   \
 	"2:\n\t" BMA__RSEQ_CLEAR ".pushsection __rseq_failure, \"ax?\"\n\t"                        \
 	".byte 0x0f, 0xb9, 0x3d\n\t"                                                               \
 	".long 0x53053053\n"                                                                       \
 	"4:\n\t" test "\n\t"                                                                       \
-	"jne %l[half]\n\t"                                                                         \
+	"jnz %l[half]\n\t"                                                                         \
 	"jmp %l[slow]\n\t"                                                                         \
 	".popsection\n\t"
 
 /*
- * What is added to the stock is minus the bytes; no stock is that much. @head is that of an engine, with what a charge adds (@charge, minus that at @minus) so many bytes behind it: where there are
- * fewer operands no register has to be saved.
+ * First store: the stock, by an exchange and addition that is not locked: x is minus the bytes until then, and what the stock was after; no stock is that much. If a drainer has just frozen the
+ * word it stays frozen, and what he finds there is less by this charge. @head is that of an engine, with what a charge takes (@charge) so many bytes behind it.
  */
 #define BMA__TAKE_POP(head, charge, minus, record, obj, slow, half)                                \
 	do {                                                                                       \
-		uintptr_t pair_t, pair_u, pair_v, pair_r, pair_x;                                  \
+		uintptr_t pair_t, pair_u, pair_v, pair_r, pair_x = (minus);                        \
 		__asm__ __volatile__ goto(                                                         \
-			BMA__RSEQ_BEGIN                                                            \
-			"movq %c[neg](%[c]), %[x]\n\t" BMA__RSEQ_COPY "movq (%[c]), %[u]\n\t"      \
+			BMA__RSEQ_BEGIN BMA__RSEQ_COPY                                             \
+			"movq (%[c]), %[u]\n\t"                                                    \
 			"leaq (%[u], %[t], 2), %[u]\n\t"                                           \
 			"movq (%[u]), %[r]\n\t"                                                    \
 			"testq %[r], 16(%[c])\n\t"                                                 \
@@ -135,38 +135,42 @@
 			"movq (%[r]), %[v]\n\t"                                                    \
 			"subq $8, %[r]\n\t"                                                        \
 			"xaddq %[x], (%[t])\n\t"                                                   \
-			"movq %[r], (%[u])\n" BMA__RSEQ_END_HALF("cmpq %c[neg](%[c]), %[x]")       \
+			"movq %[r], (%[u])\n" BMA__RSEQ_END_HALF("addq %c[less](%[c]), %[x]")      \
 			: [t] "=&r"(pair_t), [u] "=&r"(pair_u), [v] "=&r"(pair_v),                 \
-			  [r] "=&r"(pair_r), [x] "=&r"(pair_x)                                     \
+			  [r] "=&r"(pair_r), [x] "+&r"(pair_x)                                     \
 			: [rseq] "r"(__rseq_offset), [c] "r"(head), [rec] "r"(record),             \
-			  [less] "i"(charge), [neg] "i"(minus), [shift] "i"(BMA__PERCPU_SHIFT),    \
+			  [less] "i"(charge), [shift] "i"(BMA__PERCPU_SHIFT),                      \
 			  [words] "i"(BMA__RSEQ_WORDS)                                             \
 			: "memory", "cc"                                                           \
 			: slow, half);                                                             \
 		(obj) = (void *)pair_v;                                                            \
 	} while (0)
 
+/*
+ * First store: the slot. A drainer exchanges it and looks whether something was stored over that, so it has to be a store of what was worked out from the word (drain.h), and no
+ * addition. The string instruction stores and steps on in one: u is a multiple of 64 until then, and 8 more after.
+ */
 #define BMA__GIVE_PUSH(head, charge, record, obj, slow, half)                                      \
 	do {                                                                                       \
-		uintptr_t pair_t, pair_u, pair_v, pair_r, pair_x;                                  \
+		uintptr_t pair_t, pair_u = 0, pair_v, pair_r;                                      \
 		__asm__ __volatile__ goto(                                                         \
-			BMA__RSEQ_BEGIN "movl $8, %k[x]\n\t" BMA__RSEQ_COPY                        \
-					"movq (%[c]), %[u]\n\t"                                    \
-					"leaq (%[u], %[t], 2), %[u]\n\t"                           \
-					"movq (%[u]), %[r]\n\t"                                    \
-					"addq $8, %[r]\n\t"                                        \
-					"testq %[r], 16(%[c])\n\t"                                 \
-					"jz %l[slow]\n\t"                                          \
-					"addq %c[words](%[rec]), %[t]\n\t"                         \
-					"movq (%[t]), %[v]\n\t"                                    \
-					"addq %c[more](%[c]), %[v]\n\t"                            \
-					"cmpq %c[cap](%[rec]), %[v]\n\t"                           \
-					"ja %l[slow]\n\t"                                          \
-					"movq %[p], (%[r])\n\t"                                    \
-					"xaddq %[x], (%[u])\n\t"                                   \
-					"movq %[v], (%[t])\n" BMA__RSEQ_END_HALF("cmpq $8, %[x]")  \
-			: [t] "=&r"(pair_t), [u] "=&r"(pair_u), [v] "=&r"(pair_v),                 \
-			  [r] "=&r"(pair_r), [x] "=&r"(pair_x)                                     \
+			BMA__RSEQ_BEGIN BMA__RSEQ_COPY                                             \
+			"movq (%[c]), %[u]\n\t"                                                    \
+			"leaq (%[u], %[t], 2), %[u]\n\t"                                           \
+			"movq (%[u]), %[r]\n\t"                                                    \
+			"addq $8, %[r]\n\t"                                                        \
+			"testq %[r], 16(%[c])\n\t"                                                 \
+			"jz %l[slow]\n\t"                                                          \
+			"addq %c[words](%[rec]), %[t]\n\t"                                         \
+			"movq (%[t]), %[v]\n\t"                                                    \
+			"addq %c[more](%[c]), %[v]\n\t"                                            \
+			"cmpq %c[cap](%[rec]), %[v]\n\t"                                           \
+			"ja %l[slow]\n\t"                                                          \
+			"movq %[p], (%[r])\n\t"                                                    \
+			"stosq\n\t"                                                                \
+			"movq %[v], (%[t])\n" BMA__RSEQ_END_HALF("testl $8, %k[u]")                \
+			:                                                                          \
+			[t] "=&r"(pair_t), [u] "+&D"(pair_u), [v] "=&r"(pair_v), [r] "=&a"(pair_r) \
 			: [rseq] "r"(__rseq_offset), [c] "r"(head), [rec] "r"(record),             \
 			  [more] "i"(charge), [p] "r"(obj), [shift] "i"(BMA__PERCPU_SHIFT),        \
 			  [words] "i"(BMA__RSEQ_WORDS), [cap] "i"(BMA__RSEQ_CAP)                   \

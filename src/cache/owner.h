@@ -53,20 +53,27 @@ static inline bool bma__owner_known(const struct bma__engine *e, const void *obj
 void bma__owner_bad(struct bma__engine *e, const void *obj, const char *call)
 	__attribute__((noreturn, cold));
 
-/* Who is charged for @obj, and is not any more: the caller uncharges him. Any context. */
+/* Who is charged for @obj, which @call is about. Any context. */
+static inline struct bma__record *bma__owner_look(struct bma__engine *e, const void *obj,
+						  const char *call)
+{
+	uint16_t owner = 0;
+
+	if (bma__likely(bma__owner_known(e, obj)))
+		owner = __atomic_load_n(bma__owner_of(e, obj), __ATOMIC_RELAXED);
+	if (bma__unlikely(!owner))
+		bma__owner_bad(e, obj, call);
+	return __atomic_load_n(&e->owners[owner], __ATOMIC_RELAXED);
+}
+
+/* The same, and he is not any more: the caller uncharges him. Any context. */
 static inline struct bma__record *bma__owner_take(struct bma__engine *e, const void *obj,
 						  const char *call)
 {
-	uint16_t *place, owner;
+	struct bma__record *r = bma__owner_look(e, obj, call);
 
-	if (bma__unlikely(!bma__owner_known(e, obj)))
-		bma__owner_bad(e, obj, call);
-	place = bma__owner_of(e, obj);
-	owner = __atomic_load_n(place, __ATOMIC_RELAXED);
-	if (bma__unlikely(!owner))
-		bma__owner_bad(e, obj, call);
-	__atomic_store_n(place, 0, __ATOMIC_RELAXED);
-	return __atomic_load_n(&e->owners[owner], __ATOMIC_RELAXED);
+	bma__owner_set(e, obj, 0);
+	return r;
 }
 
 /*

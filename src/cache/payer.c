@@ -23,7 +23,7 @@ static int move_locked(struct bma__record *r, struct bma__group *to, struct bma_
 		return 0;
 	/* So that no more moves than there is; if the fence fails, that is all. */
 	bma__stock_drain_one(r);
-	if (!bma__stock_close(r, PATIENCE))
+	if (!bma__stock_close(r, bma__os_now() + PATIENCE))
 		return -EBUSY;
 	rc = bma__group_move(from, to, atomic_load_explicit(&r->charged, memory_order_relaxed),
 			     refused);
@@ -41,12 +41,12 @@ static int move_once(struct bma__record *r, const struct bma_group *handle,
 	struct bma__group *to, *by = NULL;
 	int rc = -ESTALE;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	to = bma__group_of(handle);
 	if (to && atomic_load_explicit(&to->state, memory_order_relaxed) == BMA__GROUP_ONLINE)
 		rc = move_locked(r, to, &by);
 	*refused = by ? bma__group_handle(by) : NULL;
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	return rc;
 }
 
@@ -70,8 +70,10 @@ static void open_until(struct bma__group *g, const struct bma__record *end)
 
 static bool close_all(struct bma__group *g)
 {
+	uint64_t deadline = bma__os_now() + PATIENCE;
+
 	for (struct bma__record *r = g->records; r; r = r->next) {
-		if (!bma__stock_close(r, PATIENCE)) {
+		if (!bma__stock_close(r, deadline)) {
 			open_until(g, r);
 			return false;
 		}
@@ -118,8 +120,8 @@ int bma__payer_destroy(const struct bma_group *group)
 {
 	int rc;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	rc = destroy_locked(bma__group_of(group));
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	return rc;
 }

@@ -4,13 +4,16 @@
 
 #define TRIES 5u
 #define PATIENCE 10000000u
+/* Nanoseconds between two reclaims for one group by the worker; groups whose turns it remembers. */
+#define PACE 10000000u
+#define SERVED 64u
 
-/* Snapshot of what is charged; 0 if it is gone. */
+/* Snapshot of what is charged; UINT64_MAX if it is gone: then nothing was gained. */
 static uint64_t usage_of(const struct bma_group *group)
 {
 	const struct bma__group *g = bma__group_of(group);
 
-	return g ? atomic_load_explicit(&g->usage, memory_order_relaxed) : 0;
+	return g ? atomic_load_explicit(&g->usage, memory_order_relaxed) : UINT64_MAX;
 }
 
 static uint64_t freed_since(const struct bma_group *group, uint64_t before)
@@ -24,15 +27,15 @@ static bool drain_stocks(const struct bma_group *group)
 {
 	struct bma__group *top;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	top = bma__group_of(group);
 	if (top)
 		bma__stock_drain(top);
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	return top;
 }
 
-/* What may be taken from @g in a round. Under the lock, after bma__group_protect(). */
+/* What may be taken from @g in a round. Under the lock, after bma__group_protect() under the same. */
 static uint64_t unprotected(const struct bma__group *g, bool heed_low)
 {
 	uint64_t usage = atomic_load_explicit(&g->usage, memory_order_relaxed);
@@ -43,31 +46,46 @@ static uint64_t unprotected(const struct bma__group *g, bool heed_low)
 	return usage > spared ? usage - spared : 0;
 }
 
-/* May the caches that @r stands for be drained for @group? */
-static bool may_drain(const struct bma__record *r, const struct bma_group *group, bool heed_low)
-{
-	const struct bma__group *top, *g;
-	bool may = false;
+/* The groups in a subtree that something may be taken from: a bit for the place of each. */
+struct chosen {
+	uint64_t word[BMA_GROUPS_MAX / 64 + 1];
+};
 
-	bma__lock_take(&bma__group_lock);
+static void choose(const struct bma_group *group, bool heed_low, struct chosen *out)
+{
+	struct bma__group *top, *g = NULL;
+
+	bma__tree_lock();
 	top = bma__group_of(group);
-	g = atomic_load_explicit(&r->group, memory_order_relaxed);
-	if (top && g && bma__group_below(g, top))
-		may = unprotected(g, heed_low);
-	bma__lock_drop(&bma__group_lock);
-	return may;
+	if (top)
+		bma__group_protect(top);
+	while (top && (g = bma__group_next(top, g))) {
+		uint32_t i = bma__group_index(g);
+
+		if (unprotected(g, heed_low))
+			out->word[i / 64] |= 1ull << i % 64;
+	}
+	bma__tree_unlock();
+}
+
+static bool is_chosen(const struct chosen *chosen, const struct bma__record *r)
+{
+	const struct bma__group *g = atomic_load_explicit(&r->group, memory_order_relaxed);
+	uint32_t i = bma__group_index(g);
+
+	return chosen->word[i / 64] >> i % 64 & 1;
 }
 
 /* Engines that pay by the slab. */
-static void drain_engines(const struct bma_group *group, bool heed_low, uint64_t before,
-			  uint64_t bytes)
+static void drain_chosen(const struct chosen *chosen, const struct bma_group *group,
+			 uint64_t before, uint64_t bytes)
 {
 	struct bma__engine *e = NULL;
 
 	while ((e = bma__engine_next(e))) {
 		if (!e->record || e->record == bma__record_root ||
 		    atomic_load_explicit(&e->dying, memory_order_relaxed) ||
-		    !may_drain(e->record, group, heed_low))
+		    !is_chosen(chosen, e->record))
 			continue;
 		bma__reclaim_drain(e, PATIENCE, NULL);
 		/* Others wait for the worker. */
@@ -78,6 +96,18 @@ static void drain_engines(const struct bma_group *group, bool heed_low, uint64_t
 			return;
 		}
 	}
+}
+
+static void drain_engines(const struct bma_group *group, bool heed_low, uint64_t before,
+			  uint64_t bytes)
+{
+	struct chosen *chosen = bma__meta_alloc(sizeof *chosen);
+
+	if (!chosen)
+		return;
+	choose(group, heed_low, chosen);
+	drain_chosen(chosen, group, before, bytes);
+	bma__meta_free(chosen, sizeof *chosen);
 }
 
 struct share {
@@ -94,7 +124,7 @@ static uint32_t shares(const struct bma_group *group, bool heed_low, uint32_t sk
 	struct bma__group *top, *g = NULL;
 	uint32_t got = 0;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	top = bma__group_of(group);
 	if (top)
 		bma__group_protect(top);
@@ -106,7 +136,7 @@ static uint32_t shares(const struct bma_group *group, bool heed_low, uint32_t sk
 		out[got].group = bma__group_handle(g);
 		out[got++].bytes = may;
 	}
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	return got;
 }
 
@@ -136,14 +166,16 @@ static void count_low(const struct bma_group *group)
 {
 	struct bma__group *top, *g = NULL;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	top = bma__group_of(group);
+	if (top)
+		bma__group_protect(top);
 	while (top && (g = bma__group_next(top, g))) {
 		if (g != top && g->effective_low &&
 		    atomic_load_explicit(&g->usage, memory_order_relaxed) <= g->effective_low)
 			bma__group_event(g, BMA_GROUP_EVENT_LOW);
 	}
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 }
 
 static bool has_low(const struct bma_group *group)
@@ -151,13 +183,13 @@ static bool has_low(const struct bma_group *group)
 	struct bma__group *top, *g = NULL;
 	bool has = false;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	top = bma__group_of(group);
 	if (top)
 		bma__group_protect(top);
 	while (top && !has && (g = bma__group_next(top, g)))
 		has = g->effective_low > g->effective_min;
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	return has;
 }
 
@@ -193,12 +225,22 @@ static void count_event(const struct bma_group *group, enum bma_group_event even
 		bma__group_event(g, event);
 }
 
+/* Others give back, too, and take what this one found. */
+static bool has_room(const struct bma_group *group, uint64_t bytes)
+{
+	const struct bma__group *g = bma__group_of(group);
+
+	return !g || bma__group_room(g) >= bytes;
+}
+
 bool bma__pressure_relieve(struct bma__pressure *p, struct bma_group *group)
 {
 	if (!group)
 		return false;
 	p->group = group;
-	return p->tries++ < TRIES && bma__pressure_reclaim(group, p->bytes);
+	if (p->tries++ == TRIES)
+		return false;
+	return bma__pressure_reclaim(group, p->bytes) || has_room(group, p->bytes);
 }
 
 void bma__pressure_end(const struct bma__pressure *p, const struct bma__record *r, bool went_on)
@@ -272,31 +314,69 @@ static uint64_t excess(const struct bma_group *group)
 	return usage > limit ? usage - limit : 0;
 }
 
-void bma__pressure_pass(void)
+static void serve(struct bma_group *group, uint32_t work)
 {
-	struct bma_group *group;
-	uint32_t work;
+	if (work & BMA__GROUP_WORK_RECLAIM) {
+		uint64_t more = excess(group);
 
-	while ((group = bma__group_take_work(&work))) {
-		if (work & BMA__GROUP_WORK_RECLAIM) {
-			uint64_t more = excess(group);
-
-			/* One that was refused at its limit: what can be had at no cost to anybody. */
-			if (more)
-				bma__pressure_reclaim(group, more);
-			else
-				drain_stocks(group);
-		}
-		if (work & BMA__GROUP_WORK_NOTIFY)
-			bma__notify_run(group);
+		/* One that was refused at its limit: what can be had at no cost to anybody. */
+		if (more)
+			bma__pressure_reclaim(group, more);
+		else
+			drain_stocks(group);
 	}
+	if (work & BMA__GROUP_WORK_NOTIFY)
+		bma__notify_run(group);
+}
+
+/*
+ * Who hits a limit all the time asks again while he is served: in one pass, and within some milliseconds, each is reclaimed for once. What is put off is still asked for, so it wakes
+ * nobody.
+ */
+uint64_t bma__pressure_pass(void)
+{
+	static struct {
+		struct bma_group *group;
+		uint64_t due;
+	} served[SERVED]; /* [the one pass at a time] */
+	static _Atomic bool busy;
+	uint64_t nap = UINT64_MAX, now = bma__os_now();
+	struct bma_group *off[SERVED], *group;
+	uint32_t work, n = 0;
+
+	if (atomic_exchange_explicit(&busy, true, memory_order_acquire))
+		return PACE;
+	while (n < SERVED && (group = bma__group_take_work(&work))) {
+		uint32_t at = bma__group_index(bma__group_of(group)) % SERVED;
+
+		if (served[at].group == group && served[at].due > now &&
+		    work & BMA__GROUP_WORK_RECLAIM) {
+			off[n++] = group;
+			nap = PACE;
+			work &= ~(uint32_t)BMA__GROUP_WORK_RECLAIM;
+		}
+		serve(group, work);
+		if (work & BMA__GROUP_WORK_RECLAIM) {
+			served[at].group = group;
+			served[at].due = bma__os_now() + PACE;
+			now = bma__os_now();
+		}
+	}
+	while (n) {
+		struct bma__group *g = bma__group_of(off[--n]);
+
+		if (g)
+			bma__group_want_later(g, BMA__GROUP_WORK_RECLAIM);
+	}
+	atomic_store_explicit(&busy, false, memory_order_release);
 	bma__record_reap();
+	return nap;
 }
 
 void bma__pressure_trim(void)
 {
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	bma__stock_drain(bma__group_root);
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	bma__record_reap();
 }

@@ -29,8 +29,8 @@ bool bma__pressure_charge(struct bma__record *r, uint64_t bytes);
 bool bma__pressure_charge_large(struct bma__record *r, uint64_t bytes);
 /* Slow the caller down if a group that pays is above its high. May sleep. */
 void bma__pressure_throttle(struct bma__record *r);
-/* What charges asked for: reclaim, notifications; and records that have ended. May sleep. */
-void bma__pressure_pass(void);
+/* What charges asked for: reclaim, notifications; and records that have ended. Returns when something is left to do, nanoseconds; UINT64_MAX. May sleep. */
+uint64_t bma__pressure_pass(void);
 
 /* All stocks are emptied, and records that have ended are freed. May sleep. */
 void bma__pressure_trim(void);

@@ -6,6 +6,7 @@
 
 struct bma__record *bma__record_root;
 static struct bma__record *orphans; /* [lock: group] */
+static uint32_t forks;		    /* [fork] that led to this process */
 
 static size_t bytes_of(const struct bma__record *r)
 {
@@ -47,14 +48,14 @@ static int join(struct bma__record *r, const struct bma_group *handle)
 	struct bma__group *g;
 	int rc = -ESTALE;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	g = bma__group_of(handle);
 	if (g && atomic_load_explicit(&g->state, memory_order_relaxed) == BMA__GROUP_ONLINE) {
 		atomic_store_explicit(&r->group, g, memory_order_relaxed);
 		bma__record_link(r, g);
 		rc = 0;
 	}
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	return rc;
 }
 
@@ -101,10 +102,14 @@ uint64_t bma__record_stocked(const struct bma__record *r)
 	return sum;
 }
 
-/* See "End" in record.h: pending and stocks first, then the gate. */
+/* See "End" in record.h: in this order. */
 static bool ended(const struct bma__record *r)
 {
-	return bma__record_stocked(r) == atomic_load_explicit(&r->charged, memory_order_relaxed) &&
+	uint64_t charged = atomic_load_explicit(&r->charged, memory_order_acquire);
+
+	return bma__record_stocked(r) == charged &&
+	       !atomic_load_explicit(&r->slabs, memory_order_acquire) &&
+	       !atomic_load_explicit(&r->large, memory_order_acquire) &&
 	       !(atomic_load_explicit(&r->gate, memory_order_acquire) & BMA__RECORD_INSIDE);
 }
 
@@ -122,52 +127,68 @@ void bma__record_leave_origin(struct bma__record *r)
 	r->origin = NULL;
 }
 
-/* Take one that has ended off the lists, with what it was charged ahead. */
+/* Off the lists, with what it was charged ahead. Under the lock. */
+static void take_off(struct bma__record *r)
+{
+	struct bma__group *g = atomic_load_explicit(&r->group, memory_order_relaxed);
+
+	if (g) {
+		bma__group_uncharge(g, atomic_load_explicit(&r->charged, memory_order_relaxed));
+		bma__record_unlink(r, g);
+	}
+	bma__record_leave_origin(r);
+}
+
 static struct bma__record *take_ended(void)
 {
 	struct bma__record **link = &orphans, *r;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	while ((r = *link) && !ended(r))
 		link = &r->orphan_next;
 	if (r) {
-		struct bma__group *g = atomic_load_explicit(&r->group, memory_order_relaxed);
-
 		*link = r->orphan_next;
-		if (g) {
-			bma__group_uncharge(
-				g, atomic_load_explicit(&r->charged, memory_order_relaxed));
-			bma__record_unlink(r, g);
-		}
-		bma__record_leave_origin(r);
+		take_off(r);
 	}
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	return r;
+}
+
+static void finish(struct bma__record *r)
+{
+	for (uint32_t i = 0; i < r->places && r->place[i].engine; i++) {
+		bma__owner_leave(r->place[i].engine, r->place[i].owner);
+		bma__merge_put(r->place[i].engine);
+	}
+	unmake(r);
 }
 
 void bma__record_reap(void)
 {
 	struct bma__record *r;
 
-	while ((r = take_ended())) {
-		for (uint32_t i = 0; i < r->places && r->place[i].engine; i++) {
-			bma__owner_leave(r->place[i].engine, r->place[i].owner);
-			bma__merge_put(r->place[i].engine);
-		}
-		unmake(r);
-	}
+	while ((r = take_ended()))
+		finish(r);
 }
 
 void bma__record_close(struct bma__record *r)
 {
+	bool done;
+
 	if (!r)
 		return;
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	r->orphan = true;
-	r->orphan_next = orphans;
-	orphans = r;
-	bma__lock_drop(&bma__group_lock);
-	bma__record_reap();
+	done = ended(r);
+	if (done) {
+		take_off(r);
+	} else {
+		r->orphan_next = orphans;
+		orphans = r;
+	}
+	bma__tree_unlock();
+	if (done)
+		finish(r);
 }
 
 uint64_t bma__record_own(const struct bma__group *g)
@@ -215,7 +236,7 @@ void bma__record_figures(const struct bma__group *g, struct bma_group_stats *s)
 
 void bma__record_after_fork(void)
 {
-	uint64_t generation = (uint64_t)bma__ticket_generation() << 32 & BMA__RECORD_GENERATION;
+	uint64_t generation = (uint64_t)++forks << 32 & BMA__RECORD_GENERATION;
 	struct bma__group *g = NULL;
 
 	while ((g = bma__group_next(bma__group_root, g))) {

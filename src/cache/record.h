@@ -24,8 +24,9 @@
  * never will. So after the fence a word with the bit is as it was when the bit was set, nobody changes it, and what it holds is the drainer's; one without it was in use, and is left. The
  * last copy is changed by atomic operations alone and needs none of this.
  *
- * End: a closed handle's record is freed when its stocks and pending are all that is charged, and nobody is in the gate: no object names it then. No call
- * charges it any more, so each word only rises, by frees, and a sum that is read one word after the other is at most what it is at the end; an uncharge is done with the
+ * End: a closed handle's record is freed when its stocks and pending are all that is charged, it has no slab, and nobody is in the gate: no object names it then. They are read in this
+ * order: charged, pending, stocks, slabs, the gate. No call charges it any more, so what is charged only falls, and what a free takes from the live bytes shows in pending or a stock, or is
+ * carried and gone from both sides: what is found in pending and stocks is at most what was charged when that was read less what is live at the end. An uncharge is done with the
  * record when its store to the stock is made, or when it leaves the gate, which it entered before it added to pending.
  */
 #ifndef BMA_CACHE_RECORD_H

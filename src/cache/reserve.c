@@ -2,6 +2,8 @@
 /* Reserves, see reserve.h. */
 #include "cache.h"
 
+#include <errno.h>
+
 static size_t bytes(size_t n)
 {
 	return sizeof(struct bma_reserve) + n * sizeof(void *);
@@ -10,48 +12,52 @@ static size_t bytes(size_t n)
 static void count_reserves(struct bma_reserve *r, uint32_t delta)
 {
 	atomic_fetch_add_explicit(&r->engine->reserves, delta, memory_order_release);
-	if (r->cache->record)
-		atomic_fetch_add_explicit(&r->cache->record->reserves, delta, memory_order_release);
+	if (r->record)
+		atomic_fetch_add_explicit(&r->record->reserves, delta, memory_order_release);
 }
 
 /* Who has a payer is charged for what stands in reserve. */
-static void *get(struct bma_reserve *r)
+static void *get(struct bma_reserve *r, int *rc)
 {
 	struct bma__engine *e = r->engine;
+	uint64_t refused = atomic_load_explicit(&e->refused, memory_order_relaxed);
 	void *obj;
 
-	if (r->cache->owner && !bma__pressure_charge(r->cache->record, e->charge))
+	if (r->owner && !bma__pressure_charge(r->record, e->charge)) {
+		*rc = -EDQUOT;
 		return NULL;
+	}
 	obj = bma__refill_object(e);
-	if (r->cache->owner && obj)
-		bma__owner_set(e, obj, r->cache->owner);
-	else if (r->cache->owner)
-		bma__stock_uncharge(r->cache->record, e->charge);
+	if (!obj)
+		*rc = atomic_load_explicit(&e->refused, memory_order_relaxed) != refused ? -EDQUOT
+											 : -ENOMEM;
+	if (r->owner && obj)
+		bma__owner_set(e, obj, r->owner);
+	else if (r->owner)
+		bma__stock_uncharge(r->record, e->charge);
 	return obj;
 }
 
 static void put(struct bma_reserve *r, void *obj)
 {
-	if (r->cache->owner)
+	if (r->owner)
 		bma__stock_uncharge(bma__owner_take(r->engine, obj, "bma_reserve_destroy"),
 				    r->engine->charge);
 	bma__slot_free(r->engine, obj);
 }
 
-size_t bma__reserve_fill(struct bma_reserve *r)
+int bma__reserve_fill(struct bma_reserve *r)
 {
-	size_t missing = 0;
+	int rc = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
 		void *obj, *none = NULL;
 
 		if (atomic_load_explicit(&r->entry[i], memory_order_relaxed))
 			continue;
-		obj = get(r);
-		if (!obj) {
-			missing++;
+		obj = get(r, &rc);
+		if (!obj)
 			continue;
-		}
 		atomic_fetch_add_explicit(&r->engine->reserved, 1, memory_order_relaxed);
 		if (atomic_compare_exchange_strong_explicit(
 			    &r->entry[i], &none, obj, memory_order_release, memory_order_relaxed)) {
@@ -62,20 +68,23 @@ size_t bma__reserve_fill(struct bma_reserve *r)
 		atomic_fetch_sub_explicit(&r->engine->reserved, 1, memory_order_relaxed);
 		put(r, obj);
 	}
-	return missing;
+	return rc;
 }
 
-struct bma_reserve *bma__reserve_create(struct bma_cache *cache, size_t n)
+struct bma_reserve *bma__reserve_create(struct bma_cache *cache, size_t n, int *rc)
 {
 	struct bma_reserve *r = bma__meta_alloc(bytes(n));
 
+	*rc = -ENOMEM;
 	if (!r)
 		return NULL;
 	r->engine = cache->engine;
-	r->cache = cache;
+	r->record = cache->record;
+	r->owner = cache->owner;
 	r->n = n;
 	count_reserves(r, 1);
-	if (bma__reserve_fill(r)) {
+	*rc = bma__reserve_fill(r);
+	if (*rc) {
 		bma__reserve_destroy(r);
 		return NULL;
 	}

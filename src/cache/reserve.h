@@ -15,17 +15,19 @@
 
 struct bma_reserve {
 	struct bma__engine *engine;
-	struct bma_cache *cache; /* the handle */
+	uint16_t owner;		    /* the handle's place in the engine's table; 0: it has none */
+	struct bma__record *record; /* the handle's, or NULL */
 	size_t n;
 	_Atomic uint64_t fills; /* entries ever filled */
 	_Atomic size_t cursor;	/* where the next taker begins; a hint */
 	_Atomic(void *) entry[];
 };
 
-struct bma_reserve *bma__reserve_create(struct bma_cache *cache, size_t n);
+/* NULL and a negative errno in @rc. May sleep. */
+struct bma_reserve *bma__reserve_create(struct bma_cache *cache, size_t n, int *rc);
 void *bma__reserve_take(struct bma_reserve *r);
-/* Fill empty entries; returns how many stay empty for want of memory. May sleep. */
-size_t bma__reserve_fill(struct bma_reserve *r);
+/* Fill empty entries. Returns 0, or -ENOMEM or -EDQUOT if some stay empty. May sleep. */
+int bma__reserve_fill(struct bma_reserve *r);
 void bma__reserve_destroy(struct bma_reserve *r);
 
 #endif /* BMA_CACHE_RESERVE_H */

@@ -156,8 +156,9 @@ static bool charge_tree(struct bma__record *r, struct bma__group *g, uint64_t by
 
 	/* Less where there is less: what is charged ahead must not keep others from what is left. */
 	if (ahead) {
-		uint64_t room = bma__group_room(g) / 4;
+		uint64_t room = bma__group_room(g);
 
+		room = room > bytes ? (room - bytes) / 4 : 0;
 		ahead = room < ahead ? room : ahead;
 	}
 	if (bma__group_charge(g, bytes + ahead, &refused) &&
@@ -270,7 +271,7 @@ void bma__stock_uncharge(struct bma__record *r, uint64_t bytes)
 static void count_slab(struct bma__record *r, uint64_t bytes, bool large, uint64_t sign)
 {
 	atomic_fetch_add_explicit(&r->slab_bytes, bytes * sign, memory_order_relaxed);
-	atomic_fetch_add_explicit(large ? &r->large : &r->slabs, sign, memory_order_relaxed);
+	atomic_fetch_add_explicit(large ? &r->large : &r->slabs, sign, memory_order_release);
 }
 
 bool bma__stock_charge_slab(struct bma__record *r, uint64_t bytes, bool large, bool wait,
@@ -290,8 +291,11 @@ bool bma__stock_charge_slab(struct bma__record *r, uint64_t bytes, bool large, b
 
 void bma__stock_uncharge_slab(struct bma__record *r, uint64_t bytes, bool large)
 {
+	bool uncharged = r->uncharged;
+
+	/* The last thing that is done to the record: the count, or the uncharge. */
 	count_slab(r, bytes, large, UINT64_MAX);
-	if (r->uncharged)
+	if (uncharged)
 		atomic_fetch_sub_explicit(&bma__group_root->uncharged, bytes, memory_order_relaxed);
 	else
 		bma__stock_uncharge(r, bytes);
@@ -372,13 +376,11 @@ int bma__stock_drain(struct bma__group *top)
 	return rc;
 }
 
-bool bma__stock_close(struct bma__record *r, uint64_t ns)
+bool bma__stock_close(struct bma__record *r, uint64_t deadline)
 {
-	uint64_t begun = bma__os_now();
-
 	atomic_fetch_or_explicit(&r->gate, BMA__RECORD_CLOSED, memory_order_seq_cst);
 	while (atomic_load_explicit(&r->gate, memory_order_acquire) & BMA__RECORD_INSIDE) {
-		if (bma__os_now() - begun > ns) {
+		if (bma__os_now() > deadline) {
 			bma__stock_open(r);
 			return false;
 		}

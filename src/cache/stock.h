@@ -43,8 +43,8 @@ void bma__stock_carry(struct bma__record *r);
 /* A max of @top has changed: so do the caps of stocks of it and all below. Under the lock of groups. */
 void bma__stock_set_caps(struct bma__group *top);
 
-/* Close the gate and wait until nobody is inside, @ns at most; false: it is open again. May sleep, under the lock of groups. */
-bool bma__stock_close(struct bma__record *r, uint64_t ns);
+/* Close the gate and wait until nobody is inside, or it is @deadline (bma__os_now()); false: it is open again. May sleep, under the lock of groups. */
+bool bma__stock_close(struct bma__record *r, uint64_t deadline);
 void bma__stock_open(struct bma__record *r);
 
 /* Is the calling thread, interrupted by the handler that asks, in a gate? */

@@ -79,7 +79,7 @@ static void *worker_main(void *unused)
 {
 	(void)unused;
 	while (!bma__thread_stopping(&thread)) {
-		uint64_t nap, orphans;
+		uint64_t nap, orphans, pressure;
 
 		bma__waker_look(&thread.waker);
 		if (bma__heap_freed())
@@ -87,8 +87,9 @@ static void *worker_main(void *unused)
 		serve_needs();
 		nap = serve_watched();
 		orphans = bma__orphan_reap(false);
-		bma__pressure_pass();
+		pressure = bma__pressure_pass();
 		nap = orphans < nap ? orphans : nap;
+		nap = pressure < nap ? pressure : nap;
 		if (!bma__thread_stopping(&thread))
 			bma__waker_sleep(&thread.waker, nap);
 	}

@@ -38,10 +38,12 @@ static inline bool add(struct bma__group *g, uint64_t bytes, uint64_t *now)
 static void uncharge(struct bma__group *g, const struct bma__group *stop, uint64_t bytes)
 {
 	for (; g != stop; g = g->parent) {
-		uint64_t was = atomic_fetch_sub_explicit(&g->usage, bytes, memory_order_relaxed);
+		/* Against who opens a window and then looks at usage, see notify.c. */
+		uint64_t was = atomic_fetch_sub_explicit(&g->usage, bytes, memory_order_seq_cst);
 
 		bma__assert(was >= bytes);
-		if (bma__unlikely(was - bytes < get(&g->notify_low)))
+		if (bma__unlikely(was - bytes <
+				  atomic_load_explicit(&g->notify_low, memory_order_seq_cst)))
 			bma__notify_crossed(g, was - bytes);
 	}
 }

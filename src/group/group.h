@@ -89,6 +89,12 @@ extern struct bma__group *bma__group_root;
 /* Wakes who does a group's work; set by the layer above. Any context. */
 extern void (*bma__group_wake)(void);
 
+/*
+ * Take and drop it, with all signals of the thread blocked in between: a handler that forks there would leave a child with half a change. May sleep.
+ */
+void bma__tree_lock(void);
+void bma__tree_unlock(void);
+
 /* Once. Returns 0 or -ENOMEM. May sleep. */
 int bma__group_init(void);
 /* How many there are, the root included. Under the lock. */
@@ -125,6 +131,10 @@ void bma__group_event(struct bma__group *g, enum bma_group_event event);
 void bma__group_fail(struct bma__group *g, enum bma_group_cause cause);
 /* Ask for work. Any context. */
 void bma__group_want(struct bma__group *g, uint32_t work);
+/* Ask for it again without waking anybody: who asks will look by himself. Any context. */
+void bma__group_want_later(struct bma__group *g, uint32_t work);
+/* Which place it stands at, below BMA_GROUPS_MAX; 0 for NULL. Any context. */
+uint32_t bma__group_index(const struct bma__group *g);
 /* Take what is asked of some group: @work; NULL: nothing is. The group may be destroyed meanwhile: its handle is what it returns. */
 struct bma_group *bma__group_take_work(uint32_t *work);
 
@@ -150,8 +160,8 @@ bool bma__group_below(const struct bma__group *g, const struct bma__group *top);
 void bma__group_protect(struct bma__group *top);
 
 /*
- * Run the shrinkers of @g itself for @bytes, in the order in which they were registered, with no lock held. One that runs is waited for; who is in a
- * shrinker runs no other (0 is returned): two of these could wait for each other. Returns what they said that they gave back. May sleep.
+ * Run the shrinkers of @g itself for @bytes, in the order in which they were registered, with no lock held. One that runs is passed over; who is in a
+ * shrinker runs no other (0 is returned). Returns what they said that they gave back. May sleep.
  */
 uint64_t bma__shrinkers_run(struct bma_group *g, uint64_t bytes);
 struct bma_shrinker *bma__shrinker_add(struct bma_group *g, uint64_t (*count)(void *ctx),

@@ -83,11 +83,11 @@ void bma__notify_run(struct bma_group *handle)
 {
 	struct bma__group *g;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	g = bma__group_of(handle);
 	if (g)
 		serve(g);
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 }
 
 static int add(struct bma__group *g, struct bma__notify *fresh)
@@ -121,9 +121,9 @@ int bma__notify_add(struct bma_group *handle, uint64_t bytes, int fd)
 	if (!n)
 		return -ENOMEM;
 	*n = (struct bma__notify){.bytes = bytes, .fd = fd};
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	rc = add(bma__group_of(handle), n);
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	if (rc)
 		bma__meta_free(n, sizeof *n);
 	return rc;
@@ -156,14 +156,14 @@ int bma__notify_remove(struct bma_group *handle, int fd)
 
 	if (fd < 0)
 		return -ENOENT;
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	g = bma__group_of(handle);
 	if (g) {
 		serve(g);
 		rc = drop(g, fd) ? 0 : -ENOENT;
 		serve(g);
 	}
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	return rc;
 }
 

@@ -115,3 +115,8 @@ struct bma_group *bma__group_handle(const struct bma__group *g)
 	return (struct bma_group *)(base + ((uintptr_t)bma__place_index(g) << BMA__GROUP_HANDLES) +
 				    generation);
 }
+
+uint32_t bma__group_index(const struct bma__group *g)
+{
+	return g ? bma__place_index(g) : 0;
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shrinkers. One runs with no lock held and is pinned by the thread that runs it: who wants to run it too, or to end it, waits for that. Numbers rise along a
+ * Shrinkers. One runs with no lock held and is pinned by the thread that runs it: who wants to end it waits for that, who wants to run it too goes on to the next. Numbers rise along a
  * group's list, so that who was away finds where he was, whatever came or went.
  */
 #include "group.h"
@@ -34,7 +34,7 @@ struct bma_shrinker *bma__shrinker_add(struct bma_group *handle, uint64_t (*coun
 	*rc = -ENOMEM;
 	if (!s)
 		return NULL;
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	g = bma__group_of(handle);
 	if (g && atomic_load_explicit(&g->state, memory_order_relaxed) == BMA__GROUP_ONLINE) {
 		*s = (struct bma_shrinker){
@@ -48,7 +48,7 @@ struct bma_shrinker *bma__shrinker_add(struct bma_group *handle, uint64_t (*coun
 		s = NULL;
 		*rc = -ESTALE;
 	}
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	return s;
 }
 
@@ -56,18 +56,18 @@ void bma__shrinker_remove(struct bma_shrinker *s)
 {
 	struct bma_shrinker **link;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	if (s->runner == bma__cpu_thread())
 		bma__log_abort("bma_shrinker_unregister: called by one of its functions");
 	for (link = s->group ? &s->group->shrinkers : &ended; *link != s;)
 		link = &(*link)->next;
 	*link = s->next;
 	while (s->runner) {
-		bma__lock_drop(&bma__group_lock);
+		bma__tree_unlock();
 		bma__os_sleep(NAP);
-		bma__lock_take(&bma__group_lock);
+		bma__tree_lock();
 	}
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	bma__meta_free(s, sizeof *s);
 }
 
@@ -100,34 +100,31 @@ void bma__shrinkers_forget(void)
 	forget(ended);
 }
 
-/* Pin the one after @number; NULL: there is none. One that somebody runs is waited for. */
+/*
+ * Pin the next one after @number that nobody runs; NULL: there is none. One that runs is not waited for: it may wait for a lock that the caller has, and gives memory back
+ * anyway.
+ */
 static struct bma_shrinker *pin(const struct bma_group *handle, uint64_t number)
 {
-	for (;;) {
-		const struct bma__group *g;
-		struct bma_shrinker *s;
-		bool busy;
+	const struct bma__group *g;
+	struct bma_shrinker *s;
 
-		bma__lock_take(&bma__group_lock);
-		g = bma__group_of(handle);
-		s = g ? g->shrinkers : NULL;
-		while (s && s->number <= number)
-			s = s->next;
-		busy = s && s->runner;
-		if (s && !busy)
-			s->runner = bma__cpu_thread();
-		bma__lock_drop(&bma__group_lock);
-		if (!busy)
-			return s;
-		bma__os_sleep(NAP);
-	}
+	bma__tree_lock();
+	g = bma__group_of(handle);
+	s = g ? g->shrinkers : NULL;
+	while (s && (s->number <= number || s->runner))
+		s = s->next;
+	if (s)
+		s->runner = bma__cpu_thread();
+	bma__tree_unlock();
+	return s;
 }
 
 static void unpin(struct bma_shrinker *s)
 {
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	s->runner = 0;
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 }
 
 uint64_t bma__shrinkers_run(struct bma_group *handle, uint64_t bytes)

@@ -3,6 +3,7 @@
 #include "place.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,8 +11,27 @@
 
 struct bma__lock bma__group_lock = BMA__LOCK_INIT(BMA__RANK_GROUP);
 struct bma__group *bma__group_root;
+static sigset_t before;		    /* [lock: group] signals that its holder had blocked */
 static struct bma__group **buckets; /* [lock: group] */
 static uint64_t number;		    /* [lock: group] of groups without a name of their own */
+
+void bma__tree_lock(void)
+{
+	sigset_t all, was;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	bma__lock_take(&bma__group_lock);
+	before = was;
+}
+
+void bma__tree_unlock(void)
+{
+	sigset_t was = before;
+
+	bma__lock_drop(&bma__group_lock);
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+}
 
 static struct bma__group **bucket(const struct bma__group *parent, const char *name, size_t length)
 {
@@ -159,7 +179,7 @@ int bma__group_init(void)
 	void *more;
 	int rc = 0;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	if (bma__group_root)
 		goto out;
 	rc = bma__place_init(BUCKETS * sizeof *buckets, &more);
@@ -172,7 +192,7 @@ int bma__group_init(void)
 	atomic_store_explicit(&g->state, BMA__GROUP_ONLINE, memory_order_release);
 	bma__group_root = g;
 out:
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	return rc;
 }
 

@@ -60,5 +60,4 @@ void bma__group_recount(uint64_t (*own)(const struct bma__group *g))
 		for (struct bma__group *at = g; at; at = at->parent)
 			atomic_fetch_add_explicit(&at->usage, bytes, memory_order_relaxed);
 	}
-	bma__shrinkers_forget();
 }

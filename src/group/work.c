@@ -35,7 +35,7 @@ static bool raise(_Atomic uint64_t *word, uint64_t bit)
 	return !(atomic_load(word) & bit) && !(atomic_fetch_or(word, bit) & bit);
 }
 
-void bma__group_want(struct bma__group *g, uint32_t work)
+static bool want(struct bma__group *g, uint32_t work)
 {
 	uint32_t index = bma__place_index(g), word = index / 64;
 	bool fresh = (atomic_load(&g->work) & work) != work &&
@@ -44,8 +44,18 @@ void bma__group_want(struct bma__group *g, uint32_t work)
 	/* Whoever was first may have been stopped before these. */
 	fresh |= raise(&places[word], (uint64_t)1 << index % 64);
 	fresh |= raise(&summary, (uint64_t)1 << word / EACH);
-	if (fresh)
+	return fresh;
+}
+
+void bma__group_want(struct bma__group *g, uint32_t work)
+{
+	if (want(g, work))
 		bma__group_wake();
+}
+
+void bma__group_want_later(struct bma__group *g, uint32_t work)
+{
+	want(g, work);
 }
 
 /* Of the places under one bit of the summary, which is clear. */

@@ -152,11 +152,11 @@ static int visit(struct bma_group *handle, const struct bma_group_stats *s, void
 	const struct bma__group *g;
 	struct text *t = arg;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	g = bma__group_of(handle);
 	if (g)
 		bma__group_path(g, path, sizeof path);
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	if (!g)
 		return 0;
 	put_group(t, path, s);

@@ -67,7 +67,7 @@ int bma_group_stat(struct bma_group *group, struct bma_group_stats *stats, size_
 
 	if (!stats || !size)
 		return -EINVAL;
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	g = bma__group_of(group);
 	if (g) {
 		bma__group_protect(bma__group_root);
@@ -75,7 +75,7 @@ int bma_group_stat(struct bma_group *group, struct bma_group_stats *stats, size_
 		s.effective_low = g->effective_low;
 		s.effective_min = g->effective_min;
 	}
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	if (!g)
 		return -ESTALE;
 	memcpy(stats, &s, size < sizeof s ? size : sizeof s);
@@ -101,11 +101,11 @@ static int call(const struct seen *seen,
 	struct bma_group_stats s;
 	const struct bma__group *g;
 
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	g = bma__group_of(seen->handle);
 	if (g)
 		figures(g, &s);
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	if (!g)
 		return 0;
 	s.effective_low = seen->low;
@@ -126,19 +126,19 @@ int bma_group_visit(struct bma_group *group,
 
 	if (!handle)
 		return -ENOMEM;
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	most = bma__group_count();
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	seen = bma__meta_alloc(most * sizeof *seen);
 	if (!seen)
 		return -ENOMEM;
-	bma__lock_take(&bma__group_lock);
+	bma__tree_lock();
 	top = bma__group_of(handle);
 	if (top)
 		n = take(top, seen, most);
 	else
 		rc = -ESTALE;
-	bma__lock_drop(&bma__group_lock);
+	bma__tree_unlock();
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = call(&seen[i], fn, arg);
 	bma__meta_free(seen, most * sizeof *seen);

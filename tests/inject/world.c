@@ -211,7 +211,7 @@ static uint32_t stock_of(const struct shape *w)
 
 static void make_reserve(struct bma__engine *e)
 {
-	world.reserve = bma__reserve_create(bma__engine_handle(e), WORLD_RESERVE);
+	world.reserve = bma__reserve_create(bma__engine_handle(e), WORLD_RESERVE, &(int){0});
 	must(world.reserve, "a reserve");
 	bma__reclaim_drain(e, 0, NULL);
 }

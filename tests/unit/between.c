@@ -190,7 +190,7 @@ Test(between, a_refill_behind_a_takers_back_is_seen)
 	struct bma__engine *e = engine(64, 30);
 	uintptr_t page;
 
-	reserve = bma__reserve_create(bma__engine_handle(e), N);
+	reserve = bma__reserve_create(bma__engine_handle(e), N, &(int){0});
 	cr_assert_not_null(reserve);
 	for (int i = 0; i < N; i++)
 		cr_assert_not_null(bma__reserve_take(reserve));
@@ -215,7 +215,7 @@ Test(between, two_takers_of_one_entry_get_two_objects)
 	struct bma__engine *e = engine(64, 30);
 	void *obj;
 
-	reserve = bma__reserve_create(bma__engine_handle(e), 3 * 4096 / sizeof(void *));
+	reserve = bma__reserve_create(bma__engine_handle(e), 3 * 4096 / sizeof(void *), &(int){0});
 	cr_assert_not_null(reserve);
 	atomic_store(&reserve->cursor, 0);
 	arm_fault(reserve, BMA_PAGE, PROT_READ, take_between);
