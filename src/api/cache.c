@@ -143,12 +143,19 @@ static struct bma_cache *create_private(struct bma__engine_attr *ea, const struc
 {
 	const struct bma__record_attr ra = {.group = payer ? payer : bma_group_root(),
 					    .uncharged = ea->flags & BMA_CACHE_NOCHARGE};
+	struct bma__pressure pressure = {.bytes = BMA__UNIT_SIZE};
 	struct bma__engine *e;
 
 	ea->record = bma__record_make(&ra, rc);
 	if (!ea->record)
 		return NULL;
-	e = bma__engine_create(ea, rc);
+	/* Its first slab may be what does not fit. */
+	do {
+		e = bma__engine_create(ea, rc);
+	} while (!e && *rc == -EDQUOT &&
+		 bma__pressure_relieve(&pressure, bma__pressure_refuser(ra.group, pressure.bytes)));
+	if (pressure.tries)
+		bma__pressure_end(&pressure, ea->record, e);
 	if (e)
 		return bma__engine_handle(e);
 	bma__record_close(ea->record);

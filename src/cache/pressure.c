@@ -243,6 +243,22 @@ bool bma__pressure_relieve(struct bma__pressure *p, struct bma_group *group)
 	return bma__pressure_reclaim(group, p->bytes) || has_room(group, p->bytes);
 }
 
+struct bma_group *bma__pressure_refuser(const struct bma_group *group, uint64_t bytes)
+{
+	const struct bma__group *first = bma__group_of(group), *g;
+
+	if (!first)
+		return NULL;
+	for (g = first; g; g = g->parent) {
+		uint64_t max = atomic_load_explicit(&g->max, memory_order_relaxed);
+		uint64_t usage = atomic_load_explicit(&g->usage, memory_order_relaxed);
+
+		if (usage > max || max - usage < bytes)
+			break;
+	}
+	return bma__group_handle(g ? g : first);
+}
+
 void bma__pressure_end(const struct bma__pressure *p, const struct bma__record *r, bool went_on)
 {
 	if (p->group)
