@@ -17,6 +17,7 @@ static struct bma_cache handle;
 static struct bma_group *group;
 static struct bma__group *g;
 static uint64_t others;	 /* charged to the group by nobody's record */
+static uint64_t begun;	 /* what the record was charged for */
 static uint64_t roots;	 /* what the root has besides */
 static uint64_t objects; /* of the world that are charged */
 
@@ -111,7 +112,7 @@ static void stock(enum shape_payer payer)
 		*word() = ahead(cap() / 2);
 	if (payer == PAYER_FULL || payer == PAYER_CARRIES)
 		*word() = ahead(cap());
-	if (payer == PAYER_CARRIES || payer == PAYER_PENDING)
+	if (payer == PAYER_CARRIES || payer == PAYER_PENDING || payer == PAYER_MOVING)
 		atomic_store(&r->pending, ahead(cap()));
 	if (payer == PAYER_FROZEN || payer == PAYER_MOVING)
 		atomic_store(&r->stock, NULL);
@@ -129,6 +130,7 @@ void payer_charge(void)
 
 	charge_objects();
 	stock(world.shape->payer);
+	begun = r->charged;
 	roots = bma__group_root->usage - g->usage;
 	snapshot_add(r, sizeof *r + sizeof r->place[0]);
 	for (uint64_t i = 0; i <= bma__percpu.slots; i++)
@@ -183,6 +185,8 @@ const char *payer_check(void)
 		return r->charged > objects * world.e->charge + bma__record_stocked(r)
 			       ? "a charge is lost"
 			       : "something is uncharged, or stocked, twice";
+	if (world.shape->payer == PAYER_MOVING && r->charged != begun)
+		return "what is being moved has changed";
 	if (g->usage != r->charged + others)
 		return "the group is not charged for what its record is";
 	if (bma__group_root->usage != g->usage + roots)
