@@ -6,7 +6,7 @@
  * word "storm" handlers do so, too. Meanwhile the main thread changes limits, lets other groups pay, destroys groups and makes new ones, registers
  * shrinkers. After each round all wait, and every figure of every group is looked at. At the end nothing may be left of anything.
  *
- * Words: storm, threads=N, ms=N (of a round).
+ * Words: storm, churn (small groups come and go, nothing else changes), threads=N, ms=N (of a round).
  */
 #include "groups.h"
 
@@ -19,7 +19,7 @@
 
 static pthread_barrier_t gate;
 static _Atomic int round_over, stop;
-static int storm, nthreads = 8, round_ms = 60;
+static int storm, churn, nthreads = 8, round_ms = 60;
 
 /* Whoever waits must not be interrupted by who allocates. */
 static void wait_all(void)
@@ -57,6 +57,8 @@ static void words(int argc, char **argv)
 	for (int i = 3; i < argc; i++) {
 		if (!strcmp(argv[i], "storm"))
 			storm = 1;
+		else if (!strcmp(argv[i], "churn"))
+			churn = 1;
 		else if (!strncmp(argv[i], "threads=", 8))
 			nthreads = atoi(argv[i] + 8);
 		else if (!strncmp(argv[i], "ms=", 3))
@@ -71,7 +73,10 @@ static long one_round(uint64_t *rng, bool last)
 	long n = 0;
 
 	while (test_seconds() < end) {
-		groups_change(rng);
+		if (churn)
+			groups_churn(rng);
+		else
+			groups_change(rng);
 		groups_check_max(rng);
 		n++;
 	}

@@ -55,6 +55,7 @@ struct object {
 
 extern struct node groups_node[GROUPS_NODES];
 extern struct payer groups_payer[GROUPS_PAYERS];
+extern int groups_payers; /* so many there were */
 /* Open ones, as indices of payers: the first SHAPES x HANDLES are merged caches, handle by handle. */
 extern int groups_source[GROUPS_SOURCES];
 extern _Atomic(struct object *) groups_box[GROUPS_BOXES], groups_large[GROUPS_LARGE];
@@ -70,13 +71,20 @@ void groups_give(struct object *obj, uint64_t r);
 void groups_handler(int sig);
 void groups_step(uint64_t *rng);
 
-/* the tree: made, changed at random, given up. */
-void groups_make(uint64_t *rng);
+/* The tree, changed at random. */
+int groups_some_node(uint64_t *rng);
+void groups_make_node(uint64_t *rng);
+void groups_recharge(uint64_t *rng);
 void groups_change(uint64_t *rng);
-/* Between rounds: some handles are closed, with what is live of them, and others made. */
-void groups_replace(uint64_t *rng);
-void groups_end(void);
+void groups_churn(uint64_t *rng);
+struct bma_group_stats groups_stat(int node);
 uint64_t groups_tightest(int node);
+
+/* All of it is made, and given up. */
+void groups_make(uint64_t *rng);
+void groups_end(void);
+/* Between rounds: one handle is closed, with what is live of it, and another made. */
+void groups_replace(uint64_t *rng);
 
 /* Between rounds: is every figure as it has to be? */
 void groups_check(void);

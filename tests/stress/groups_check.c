@@ -70,7 +70,7 @@ static void count_truth(void)
 	}
 	memset(truth, 0, sizeof truth);
 	truth[0].slabs = groups_root_slabs;
-	for (int i = 0; i < GROUPS_PAYERS; i++) {
+	for (int i = 0; i < groups_payers; i++) {
 		const struct payer *p = &groups_payer[i];
 
 		if (p->open || p->left)
@@ -161,7 +161,7 @@ void groups_check(void)
 	if (i >= 0)
 		fail(i, what);
 	/* A closed one of which nothing is live is gone now, with its stocks. */
-	for (i = 0; i < GROUPS_PAYERS; i++)
+	for (i = 0; i < groups_payers; i++)
 		groups_payer[i].left = groups_payer[i].open || groups_payer[i].objects;
 	for (i = 0; i < GROUPS_NODES; i++) {
 		if (stats[i].current <= groups_node[i].max)
