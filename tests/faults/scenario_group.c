@@ -200,7 +200,7 @@ static void change_payers(void)
 
 void scenario_group_play(void)
 {
-	for (int round = 0; round < 3; round++) {
+	for (int round = 0; round < 2; round++) {
 		if (!make_groups())
 			continue;
 		for_each_payer(p)
