@@ -376,8 +376,8 @@ static void *refill(struct bma__engine *e)
 				? atomic_load_explicit(&e->refused_by, memory_order_relaxed)
 				: NULL;
 	} while (group && bma__pressure_relieve(&pressure, group));
-	if (group)
-		errno = EDQUOT;
+	if (!obj)
+		errno = group ? EDQUOT : ENOMEM; /* whatever the system said */
 	if (pressure.tries)
 		bma__pressure_end(&pressure, e->record, obj);
 	if (obj && e->record)
@@ -398,7 +398,6 @@ void *bma__cache_alloc_sleep(struct bma__engine *e)
 			return obj;
 	}
 	bma__worker_kick_sometimes(e);
-	errno = ENOMEM;
 	obj = refill(e);
 	if (!obj)
 		atomic_fetch_add_explicit(&e->fail_system, 1, memory_order_relaxed);

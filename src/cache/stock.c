@@ -127,11 +127,25 @@ static uint64_t batch_of(struct bma__record *r, const struct bma__group *g)
 	return batch;
 }
 
-/* Into the caller's stock, or to pending. In the gate, or where the record cannot go. */
+/* In the gate. */
+static void carry(struct bma__record *r)
+{
+	uint64_t n = atomic_exchange_explicit(&r->pending, 0, memory_order_acquire);
+
+	if (!n)
+		return;
+	atomic_fetch_sub_explicit(&r->charged, n, memory_order_relaxed);
+	bma__group_uncharge(atomic_load_explicit(&r->group, memory_order_relaxed), n);
+}
+
+/* Into the caller's stock, or to pending, and if that is too much up the tree. In the open gate. */
 static void deposit(struct bma__record *r, uint64_t bytes)
 {
-	if (bytes && !give(r, bytes))
-		atomic_fetch_add_explicit(&r->pending, bytes, memory_order_release);
+	if (!bytes || give(r, bytes))
+		return;
+	if (atomic_fetch_add_explicit(&r->pending, bytes, memory_order_release) + bytes >
+	    atomic_load_explicit(&r->cap, memory_order_relaxed))
+		carry(r);
 }
 
 static bool take_pending(struct bma__record *r, uint64_t bytes, uint64_t batch)
@@ -224,17 +238,6 @@ bool bma__stock_charge_wait(struct bma__record *r, uint64_t bytes, struct bma__r
 	while ((rc = charge(r, bytes, why)) < 0)
 		bma__os_sleep(NAP);
 	return rc;
-}
-
-/* In the gate. */
-static void carry(struct bma__record *r)
-{
-	uint64_t n = atomic_exchange_explicit(&r->pending, 0, memory_order_acquire);
-
-	if (!n)
-		return;
-	atomic_fetch_sub_explicit(&r->charged, n, memory_order_relaxed);
-	bma__group_uncharge(atomic_load_explicit(&r->group, memory_order_relaxed), n);
 }
 
 void bma__stock_carry(struct bma__record *r)

@@ -2,6 +2,7 @@
 /* The calls of a program, see scenario.h. */
 #include "scenario.h"
 
+#include "scenario_group.h"
 #include "scenario_heap.h"
 
 #include <bma/bma.h>
@@ -249,6 +250,7 @@ void scenario_play(void)
 		check_ledger(s);
 	}
 	scenario_heap_play();
+	scenario_group_play();
 	process_wide();
 	for_each_subject(s)
 	{
@@ -298,6 +300,7 @@ void scenario_end(void)
 		CHECK(destroy(s), "destroy when nothing fails: size %zu", s->attr.size);
 	}
 	scenario_heap_end();
+	scenario_group_end();
 	CHECK(!bma_shutdown(), "shutdown");
 	CHECK(!bma_trim(), "trim");
 	bma_stats_get(&st, sizeof st);

@@ -4,6 +4,7 @@
  * the ledger allows; each magazine too; and every count that is exact must be right.
  */
 #include "ledger.h"
+#include "payer.h"
 #include "snapshot.h"
 #include "world.h"
 
@@ -240,5 +241,7 @@ const char *world_check(void)
 	if (bma_percpu_sum_u64(ledger_word) != ledger.added)
 		fail("an addition was lost, or made twice");
 	starving();
+	if (world.shape->payer && !wrong)
+		wrong = payer_check();
 	return wrong;
 }

@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include "ledger.h"
+#include "payer.h"
 #include "snapshot.h"
 
 #include <errno.h>
@@ -211,7 +212,7 @@ static uint32_t stock_of(const struct shape *w)
 
 static void make_reserve(struct bma__engine *e)
 {
-	world.reserve = bma__reserve_create(bma__engine_handle(e), WORLD_RESERVE, &(int){0});
+	world.reserve = bma__reserve_create(world.cache, WORLD_RESERVE, &(int){0});
 	must(world.reserve, "a reserve");
 	bma__reclaim_drain(e, 0, NULL);
 }
@@ -279,11 +280,12 @@ void world_make(const struct shape *w)
 	int rc;
 
 	snapshot_begin();
+	a.flags = w->payer ? BMA__CACHE_OWNED : 0;
 	a.flavor = bma__flavor_get(NULL);
 	world = (struct world){
 		.e = bma__engine_create(&a, &rc), .shape = w, .worker = &worker->waker};
 	must(world.e, "an engine");
-	world.cache = bma__engine_handle(world.e);
+	world.cache = w->payer ? payer_make(world.e) : bma__engine_handle(world.e);
 	make_reserve(world.e);
 	take_objects(world.e);
 	enter_reserve(w);
@@ -308,6 +310,10 @@ void world_make(const struct shape *w)
 	make_word();
 	use_up(world.e->class);
 	add_snapshots(world.e);
+	if (w->payer)
+		payer_charge();
+	if (w->payer && payer_refuses())
+		world.stock = 0;
 	snapshot_take();
 }
 
@@ -328,6 +334,8 @@ void world_restore(void)
 {
 	bma__worker_forget(world.e);
 	restore_magazines();
+	if (world.shape->payer)
+		payer_restore();
 	snapshot_restore();
 	must(bma__plane_home() == world.plane, "the slot's index has changed");
 	world_touch();
@@ -341,6 +349,7 @@ void world_touch(void)
 const char *world_end(void)
 {
 	struct bma__engine *e = world.e;
+	const char *wrong;
 	uint64_t live = 0;
 
 	atomic_store(&worker->running, false);
@@ -353,6 +362,7 @@ const char *world_end(void)
 		return "the engine could not be reclaimed";
 	if (live)
 		return "objects are missing after everything was brought home";
+	wrong = world.shape->payer ? payer_end() : NULL;
 	bma__engine_free(e);
-	return NULL;
+	return wrong;
 }

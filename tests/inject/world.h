@@ -13,6 +13,19 @@
 #define WORLD_LIVE 64
 #define WORLD_RESERVE 4
 
+/* Who pays for objects, and what a charge finds. */
+enum shape_payer {
+	PAYER_NOBODY,
+	PAYER_STOCK,   /* half a stock */
+	PAYER_EMPTY,   /* none */
+	PAYER_PENDING, /* none, but something is pending */
+	PAYER_FULL,    /* a whole one: nothing fits */
+	PAYER_CARRIES, /* and as much as may be is pending */
+	PAYER_FROZEN,  /* it is being drained */
+	PAYER_MOVING,  /* and the gate is closed */
+	PAYER_REFUSED, /* the group is full */
+};
+
 /* @top: no magazine at all; 0 is an empty one. */
 #define WORLD_NONE (-1)
 
@@ -26,9 +39,10 @@ struct shape {
 	int ring, recent;	 /* full ones: in the stock, and back from a grace period */
 	bool put_last;		 /* the last exchange was a put: the tape is to grow */
 	bool frozen, frozen_limbo;
-	bool low, high;	  /* any get is below the mark, any put above it */
-	bool asleep;	  /* worker and grace-period thread, who have to be woken */
-	bool single;	  /* magazines of one object: slots keep nothing */
+	bool low, high; /* any get is below the mark, any put above it */
+	bool asleep;	/* worker and grace-period thread, who have to be woken */
+	bool single;	/* magazines of one object: slots keep nothing */
+	enum shape_payer payer;
 	bool idle, fresh; /* one idle magazine of the class; fresh ones without end. Else neither */
 };
 

@@ -18,9 +18,9 @@
 #define TEXT 16384
 #define SECONDS 20
 
-static const struct misuse *const lists[] = {misuse_home,  misuse_check,   misuse_memory,
-					     misuse_guard, misuse_sample,  misuse_key,
-					     misuse_heap,  misuse_refused, misuse_conf};
+static const struct misuse *const lists[] = {
+	misuse_home, misuse_check, misuse_memory, misuse_guard,	  misuse_sample,
+	misuse_key,  misuse_heap,  misuse_group,  misuse_refused, misuse_conf};
 
 static bool digits(const char **text, bool address)
 {

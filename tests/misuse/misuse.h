@@ -41,6 +41,7 @@ extern const struct misuse misuse_guard[];
 extern const struct misuse misuse_sample[];
 extern const struct misuse misuse_key[];
 extern const struct misuse misuse_heap[];
+extern const struct misuse misuse_group[];
 extern const struct misuse misuse_refused[];
 extern const struct misuse misuse_conf[];
 
