@@ -177,9 +177,12 @@ static int inside_a_free_one(void)
 	return misuse_home_all();
 }
 
-static int into_a_heap_without_a_group(void)
+static int into_a_heap_of_its_own(void)
 {
-	bma_heap_free(bma_heap_global(), bma_heap_alloc_flags(heap(), 64, BMA_SLEEP));
+	const struct bma_heap_attr own = {
+		.attr_size = sizeof own, .name = "own", .flags = BMA_HEAP_PRIVATE};
+
+	bma_heap_free(bma_heap_create(&own), bma_heap_alloc_flags(heap(), 64, BMA_SLEEP));
 	return 0;
 }
 
@@ -215,7 +218,7 @@ const struct misuse misuse_group[] = {
 	 "inside an object of this cache",
 	 NULL},
 	{"group_inside_a_free_one", "worker:off", inside_a_free_one, MISUSE_ABORTS, INSIDE, NULL},
-	{"group_into_a_heap_without", "", into_a_heap_without_a_group, MISUSE_ABORTS,
-	 "bma_heap_free: heap \"global\": pointer @ is an object of \"heap-64\"", NULL},
+	{"group_into_a_heap_of_its_own", "", into_a_heap_of_its_own, MISUSE_ABORTS,
+	 "bma_heap_free: heap \"own\": pointer @ is an object of \"heap-64\"", NULL},
 	{0},
 };
