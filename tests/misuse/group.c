@@ -190,7 +190,6 @@ static int into_a_heap_of_its_own(void)
 #define TWICE CALL "is free already (freed twice)"
 #define INSIDE CALL "points inside an object of this cache"
 #define HEAP_TWICE "bma_cache_free: cache \"heap-64\": object @ is free already (freed twice)"
-#define HOME "drain of what bma_cache_free or bma_cache_free_rcu took: cache \"cache\": object @ "
 #define FOREIGN CALL "is not an object of this cache"
 
 const struct misuse misuse_group[] = {
@@ -200,7 +199,7 @@ const struct misuse misuse_group[] = {
 	{"group_twice_counted", "", twice_counted, MISUSE_ABORTS, TWICE, NULL},
 	{"group_twice_in_bulk", "", twice_in_bulk, MISUSE_ABORTS, TWICE, NULL},
 	{"group_deferred_after_a_free", "worker:off", deferred_after_a_free, MISUSE_ABORTS,
-	 HOME "is free already (freed twice)", NULL},
+	 "bma_cache_free_rcu: cache \"cache\": object @ is free already (freed twice)", NULL},
 	{"group_free_after_a_grace_period", "worker:off", free_after_a_grace_period, MISUSE_ABORTS,
 	 TWICE, NULL},
 	{"group_heap_twice", "", heap_twice, MISUSE_ABORTS, HEAP_TWICE, NULL},
