@@ -41,6 +41,9 @@ void bma__owned_free_quick(struct bma_cache *cache, void *obj);
 void *bma__owned_alloc_sleep(struct bma_cache *cache);
 void bma__owned_free(struct bma_cache *cache, void *obj);
 
+/* Can a group have this name? 0 or -EINVAL. */
+int bma__group_check_name(const char *call, const char *name);
+
 /* Who is to pay for what is created: @named, or the caller's active group; NULL: nobody in particular. */
 static inline const struct bma_group *bma__payer(const struct bma_group *named)
 {

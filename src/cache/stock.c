@@ -356,12 +356,12 @@ int bma__stock_drain(struct bma__group *top)
 	struct bma__group *g = NULL;
 	int rc;
 
-	while ((g = bma__group_next(top, g))) {
+	while ((g = bma__group_each(top, g))) {
 		for (struct bma__record *r = g->records; r; r = r->next)
 			freeze(r);
 	}
 	rc = fence();
-	while ((g = bma__group_next(top, g))) {
+	while ((g = bma__group_each(top, g))) {
 		for (struct bma__record *r = g->records; r; r = r->next)
 			thaw(r, !rc);
 	}
@@ -387,7 +387,7 @@ void bma__stock_set_caps(struct bma__group *top)
 {
 	struct bma__group *g = NULL;
 
-	while ((g = bma__group_next(top, g))) {
+	while ((g = bma__group_each(top, g))) {
 		for (struct bma__record *r = g->records; r; r = r->next) {
 			if (r->words)
 				batch_of(r, g);
