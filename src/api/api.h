@@ -40,6 +40,8 @@ void *bma__owned_alloc_quick(struct bma_cache *cache);
 void bma__owned_free_quick(struct bma_cache *cache, void *obj);
 void *bma__owned_alloc_sleep(struct bma_cache *cache);
 void bma__owned_free(struct bma_cache *cache, void *obj);
+/* Those that were freed while they were pinned, and are not any more. May sleep. */
+void bma__owned_free_pinned(struct bma__pin_object *freed);
 
 /* Can a group have this name? 0 or -EINVAL. */
 int bma__group_check_name(const char *call, const char *name);

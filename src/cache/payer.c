@@ -30,6 +30,8 @@ static int move_locked(struct bma__record *r, struct bma__group *to, struct bma_
 	if (!rc)
 		relink(r, from, to);
 	bma__stock_open(r);
+	if (!rc)
+		bma__shared_reap(from);
 	return rc;
 }
 
@@ -97,7 +99,7 @@ static void reparent(struct bma__group *g)
 	atomic_store_explicit(&g->usage, 0, memory_order_relaxed);
 }
 
-static int destroy_locked(struct bma__group *g)
+static int destroy_locked(struct bma__group *g, struct bma__pin_object **freed)
 {
 	if (!g || atomic_load_explicit(&g->state, memory_order_relaxed) != BMA__GROUP_ONLINE)
 		return -ESTALE;
@@ -105,6 +107,7 @@ static int destroy_locked(struct bma__group *g)
 		return -EINVAL;
 	if (g->children || !close_all(g))
 		return -EBUSY;
+	bma__pin_end(g, freed);
 	reparent(g);
 	bma__group_unlink(g);
 	if (g->flags & BMA_GROUP_OFFLINE && !g->origins)
@@ -112,12 +115,12 @@ static int destroy_locked(struct bma__group *g)
 	return 0;
 }
 
-int bma__payer_destroy(const struct bma_group *group)
+int bma__payer_destroy(const struct bma_group *group, struct bma__pin_object **freed)
 {
 	int rc;
 
 	bma__lock_take(&bma__group_lock);
-	rc = destroy_locked(bma__group_of(group));
+	rc = destroy_locked(bma__group_of(group), freed);
 	bma__lock_drop(&bma__group_lock);
 	return rc;
 }

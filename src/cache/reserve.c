@@ -32,9 +32,13 @@ static void *get(struct bma_reserve *r)
 
 static void put(struct bma_reserve *r, void *obj)
 {
-	if (r->cache->owner)
-		bma__stock_uncharge(bma__owner_take(r->engine, obj, "bma_reserve_destroy"),
-				    r->engine->charge);
+	if (r->cache->owner) {
+		struct bma__record *payer = bma__owner_take(r->engine, obj, "bma_reserve_destroy");
+
+		if (!payer)
+			return;
+		bma__stock_uncharge(payer, r->engine->charge);
+	}
 	bma__slot_free(r->engine, obj);
 }
 
