@@ -178,25 +178,20 @@ void bma__group_reset_peak(struct bma__group *g)
 	raise_peak(g, bma__group_current(g));
 }
 
-bool bma__group_lend(struct bma__group *g, uint64_t bytes, bool strict)
+bool bma__group_lend_fits(const struct bma__group *g)
 {
-	uint64_t usage;
-
-	atomic_fetch_add_explicit(&g->borrowed, bytes, memory_order_seq_cst);
-	usage = atomic_load_explicit(&g->usage, memory_order_seq_cst);
-	if (strict && with(g, usage) > atomic_load_explicit(&g->max, memory_order_seq_cst)) {
-		atomic_fetch_sub_explicit(&g->borrowed, bytes, memory_order_relaxed);
-		full(g);
-		return false;
-	}
-	settle(g, usage);
-	return true;
+	return bma__group_current(g) <= atomic_load_explicit(&g->max, memory_order_seq_cst);
 }
 
-void bma__group_lend_less(struct bma__group *g, uint64_t bytes)
+void bma__group_lend_refuse(struct bma__group *g)
 {
-	uint64_t was = atomic_fetch_sub_explicit(&g->borrowed, bytes, memory_order_relaxed);
+	full(g);
+}
 
-	bma__assert(was >= bytes);
-	look_low(g, get(&g->usage));
+void bma__group_lend_settle(struct bma__group *g)
+{
+	uint64_t usage = get(&g->usage);
+
+	settle(g, usage);
+	look_low(g, usage);
 }

@@ -123,12 +123,21 @@ static inline uint64_t bma__group_current(const struct bma__group *g)
 		       : sum;
 }
 /*
- * It borrows @bytes more, itself alone: groups above it have shares of their own. @strict: not over its max; false: that was so, its event is counted, its work set and nothing
- * changed. Any context.
+ * It borrows so many bytes more, modulo 2^64; groups above it have shares of their own. Under the lock, which makes a plain store of it. Before bma__group_lend_fits() of one that borrows more there is to be a
+ * sequentially consistent fence: one for all levels.
  */
-bool bma__group_lend(struct bma__group *g, uint64_t bytes, bool strict);
-/* It borrows @bytes less. Any context. */
-void bma__group_lend_less(struct bma__group *g, uint64_t bytes);
+static inline void bma__group_lend(struct bma__group *g, uint64_t bytes)
+{
+	uint64_t was = atomic_load_explicit(&g->borrowed, memory_order_relaxed);
+
+	atomic_store_explicit(&g->borrowed, was + bytes, memory_order_relaxed);
+}
+/* Is it within its max? Any context. */
+bool bma__group_lend_fits(const struct bma__group *g);
+/* It was not: its event is counted, and its work set. Any context. */
+void bma__group_lend_refuse(struct bma__group *g);
+/* What it borrows has changed, and stays: peak, high, thresholds. Any context. */
+void bma__group_lend_settle(struct bma__group *g);
 
 /* The most that a charge of @g can still take before any max refuses it. Any context; a snapshot. */
 uint64_t bma__group_room(const struct bma__group *g);

@@ -27,27 +27,30 @@ struct bma__share *bma__share_find(const struct bma__group *shared, const struct
 	return s && s->here ? s : NULL;
 }
 
-/* What it adds follows what it is made of. False: a limit is in the way, and nothing was changed. */
-static bool follow(struct bma__share *s, uint64_t charge, bool strict)
+/* What it adds follows what it is made of. Returns by how much that is more, modulo 2^64. */
+static uint64_t adjust(struct bma__share *s, uint64_t charge)
 {
 	uint64_t want = s->all || s->counted > charge ? charge : s->counted;
+	uint64_t more = want - s->added;
 
-	if (want > s->added) {
-		if (!bma__group_lend(s->group, want - s->added, strict))
-			return false;
-	} else if (want < s->added) {
-		bma__group_lend_less(s->group, s->added - want);
-	}
+	if (more)
+		bma__group_lend(s->group, more);
 	s->added = want;
 	if (charge != s->shared->sharing->seen)
 		s->shared->sharing->seen = NEVER;
-	return true;
+	return more;
+}
+
+static void follow(struct bma__share *s, uint64_t charge)
+{
+	if (adjust(s, charge))
+		bma__group_lend_settle(s->group);
 }
 
 void bma__shared_refresh(struct bma__group *g)
 {
 	for (struct bma__share *s = g->sharing ? g->sharing->shares : NULL; s; s = s->group_next)
-		follow(s, charge_of(s->shared), false);
+		follow(s, charge_of(s->shared));
 }
 
 void bma__shared_look(struct bma__group *shared)
@@ -58,7 +61,7 @@ void bma__shared_look(struct bma__group *shared)
 	if (!its || its->seen == charge)
 		return;
 	for (struct bma__share *s = its->shares; s; s = s->next)
-		follow(s, charge, false);
+		follow(s, charge);
 	its->seen = charge;
 }
 
@@ -158,26 +161,57 @@ static const struct change *negative(const struct change *c, struct change *out)
 	return out;
 }
 
-/* 0, or -EDQUOT with nothing changed. */
-static int change(struct bma__share *first, const struct change *c, bool strict,
-		  struct bma_group **refused)
+/* Was there more to add, by the last adjust()? No charge is so large that it is taken for less. */
+static bool rose(const struct bma__share *s)
+{
+	return (int64_t)s->more > 0;
+}
+
+/* The lowest level at which it has become too much; NULL: it fits. */
+static struct bma__share *overdrawn(struct bma__share *first)
+{
+	/* Either this sees a charge, or who makes it sees the borrow: see shared.h. */
+	atomic_thread_fence(memory_order_seq_cst);
+	for (struct bma__share *s = first; s; s = s->up) {
+		if (rose(s) && !bma__group_lend_fits(s->group))
+			return s;
+	}
+	return NULL;
+}
+
+static bool apply_all(struct bma__share *first, const struct change *c)
 {
 	uint64_t charge = charge_of(first->shared);
-	struct change back;
+	bool any = false;
 
 	for (struct bma__share *s = first; s; s = s->up) {
 		apply(s, c);
-		if (follow(s, charge, strict))
-			continue;
-		*refused = bma__group_handle(s->group);
-		negative(c, &back);
-		for (struct bma__share *at = first; at != s->up; at = at->up) {
-			apply(at, &back);
-			follow(at, charge, false);
-		}
-		return -EDQUOT;
+		s->more = adjust(s, charge);
+		any |= rose(s);
 	}
-	return 0;
+	return any;
+}
+
+/* 0, or -EDQUOT with nothing changed. Limits at all levels first: what is refused leaves no trace in the levels below, as with charges. */
+static int change(struct bma__share *first, const struct change *c, bool strict,
+		  struct bma_group **refused)
+{
+	struct bma__share *by = NULL;
+	struct change back;
+
+	if (apply_all(first, c) && strict)
+		by = overdrawn(first);
+	if (by) {
+		apply_all(first, negative(c, &back));
+		bma__group_lend_refuse(by->group);
+		*refused = bma__group_handle(by->group);
+	}
+	for (struct bma__share *s = first; s; s = s->up) {
+		/* Where it was refused: what follows a charge that has grown stays. */
+		if (by || s->more)
+			bma__group_lend_settle(s->group);
+	}
+	return by ? -EDQUOT : 0;
 }
 
 static struct change of_borrow(const struct bma__share *s, uint64_t bytes)
@@ -352,7 +386,7 @@ static void figures(struct bma__share *s, struct bma_shared_stats *stats)
 {
 	uint64_t charge = charge_of(s->shared), most = 0;
 
-	follow(s, charge, false);
+	follow(s, charge);
 	for (const struct bma__share *at = s->shared->sharing->shares; at; at = at->next) {
 		if (at->borrow > most && bma__group_below(at->group, s->group))
 			most = at->borrow;

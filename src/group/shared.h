@@ -13,8 +13,8 @@
  *	borrowed = the sum of added over the shares of a group
  * What is shown: a borrow is at most the charge, also where the charge fell since; then more is remembered, for who borrowed it gives it back some day.
  *
- * Limits: a group is charged for usage + borrowed. Who charges adds to usage and then reads borrowed and max; who borrows adds to borrowed and then reads usage and max; all of it
- * sequentially consistent. So of two that fit only alone at least one sees the other.
+ * Limits: a group is charged for usage + borrowed. Who charges adds to usage and then reads borrowed and max; who borrows adds to borrowed, at all levels, and then reads usage and max; with a
+ * sequentially consistent fence between. So of two that fit only alone at least one sees the other.
  *
  * End: a shared group that was let go is gone when no record and no share names it. A group that is destroyed loses its shares.
  */
@@ -37,6 +37,7 @@ struct bma__share {
 	struct bma__share *group_next, *group_prev; /* of the group */
 	uint64_t borrow, borrow_max;		    /* of the attachment */
 	uint64_t sum, counted, added;		    /* see above */
+	uint64_t more;				    /* what was added last, modulo 2^64 */
 	uint64_t pinned;			    /* bytes, here and below */
 	uint64_t pins;				    /* objects that the attachment has pinned */
 	uint32_t attached, all;			    /* attachments here and below */
