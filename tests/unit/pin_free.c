@@ -3,6 +3,7 @@
 #include "shared.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -286,18 +287,25 @@ Test(pin_free, in_a_handler)
 }
 
 /* Two hand objects over: one pins, the other frees, while the first takes the pin back. */
-#define ROUNDS 100000
+#define ROUNDS 20000
 
 static struct room both;
 static _Atomic(void *) given;
+
+/* The other one may have no CPU. */
+static void wait_a_little(int spin)
+{
+	if (spin % 1000 == 999)
+		sched_yield();
+}
 
 static void *freeing(void *how)
 {
 	for (int i = 0; i < ROUNDS; i++) {
 		void *obj;
 
-		while (!(obj = atomic_exchange(&given, NULL)))
-			;
+		for (int spin = 0; !(obj = atomic_exchange(&given, NULL)); spin++)
+			wait_a_little(spin);
 		if (how)
 			bma_cache_free_rcu(both.cache, obj);
 		else
@@ -317,8 +325,8 @@ static void race(void *how)
 
 		memset(obj, 0xa5, SIZE);
 		cr_assert_eq(bma_shared_pin(both.owner, obj), 0);
-		while (atomic_load(&given))
-			;
+		for (int spin = 0; atomic_load(&given); spin++)
+			wait_a_little(spin);
 		atomic_store(&given, obj);
 		for (int spin = 0; spin < i % 64; spin++)
 			__asm__ volatile("" ::: "memory");
