@@ -3,6 +3,7 @@
 #include "shared.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #define SHARED 4
@@ -543,4 +544,65 @@ Test(shared_model, eight_threads)
 	}
 	for (int g = 0; g < GROUPS; g++)
 		cr_assert_eq(current(group[g]), 0);
+}
+
+/* A charge and a borrow of which only one fits, begun at the same time again and again. */
+#define MEETINGS 300000
+
+static _Atomic int at_gate, both_in;
+
+/* Until both threads are here for the @n-th time. */
+static void meet(int n)
+{
+	atomic_fetch_add(&at_gate, 1);
+	for (int spin = 0; atomic_load(&at_gate) < 2 * n; spin++) {
+		if (spin % 1000 == 999)
+			sched_yield();
+	}
+}
+
+static void *charge_main(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < MEETINGS; i++) {
+		bool got;
+
+		meet(3 * i + 1);
+		got = !charge(group[0], 600);
+		atomic_fetch_add(&both_in, got);
+		meet(3 * i + 2);
+		if (got)
+			uncharge(group[0], 600);
+		meet(3 * i + 3);
+	}
+	return NULL;
+}
+
+Test(shared_model, two_that_do_not_fit_together)
+{
+	pthread_t thread;
+
+	shared[0] = make_shared(NULL);
+	group[0] = make_limited(NULL, NULL, 1000);
+	cr_assert_eq(charge(shared[0], 600), 0);
+	attach(shared[0], group[0], BMA_SHARED_BORROWED);
+	cr_assert_eq(pthread_create(&thread, NULL, charge_main, NULL), 0);
+	for (int i = 0; i < MEETINGS; i++) {
+		struct bma_group *refused;
+		bool got;
+
+		atomic_store(&both_in, 0);
+		meet(3 * i + 1);
+		for (volatile int spin = 0; spin < i % 32; spin++)
+			;
+		got = !bma__shared_borrow(shared[0], group[0], 600, &refused);
+		atomic_fetch_add(&both_in, got);
+		meet(3 * i + 2);
+		cr_assert_leq(atomic_load(&both_in), 1);
+		if (got)
+			cr_assert_eq(bma_shared_unborrow(shared[0], group[0], 600), 0);
+		meet(3 * i + 3);
+	}
+	pthread_join(thread, NULL);
+	cr_assert_eq(current(group[0]), 0);
 }
