@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Accounting groups, under Google Benchmark's command line. */
-#include "workloads/group/group.h"
+#include "workloads/shared/shared.h"
 
 int main(int argc, char **argv)
 {
@@ -13,6 +13,7 @@ int main(int argc, char **argv)
 	group_pair_register();
 	group_sixteen_register();
 	group_depth_register();
+	shared_borrow_register();
 	group_threads_register();
 	group_heap_register();
 	group_payers_register();

@@ -55,7 +55,7 @@ class Family:
 
 FAMILIES = (
     Family(
-        r"^(?!heap/|merge/|percpu/|group/|rcu/|htab)",
+        r"^(?!heap/|merge/|percpu/|group/|shared/|rcu/|htab)",
         BMA + HEAPS + MERGED + LIMITS + RIVALS, BMA + HEAPS + MERGED, RIVALS,
     ),
     Family(r"^heap/", HEAPS + MALLOCS, HEAPS, MALLOCS),
@@ -64,7 +64,7 @@ FAMILIES = (
         MERGED, ("kmem_cache",) + MALLOCS,
     ),
     Family(r"^percpu/", COUNTERS, ("bma-percpu",), ("padded", "atomic")),
-    Family(r"^group/", BMA + GROUP + GROUP_COUNTED, GROUP, ()),
+    Family(r"^(group|shared)/", BMA + GROUP + GROUP_COUNTED, GROUP, ()),
     Family(r"^rcu/", RCU, ("bma-rcu",), CALL_RCU + DEFER_RCU),
     Family(r"^htab", LOCKED, ("bma-rcu",), GLIBC_RCU),
 )
@@ -103,7 +103,7 @@ THEMES = (
     Theme("sizes that nobody knows", r"^heap/"),
     Theme("pools that share their memory", r"^merge/"),
     Theme("counters of each CPU", r"^percpu/"),
-    Theme("accounting groups", r"^group/"),
+    Theme("accounting groups", r"^(group|shared)/"),
     Theme("frees that readers delay", r"^rcu/"),
     Theme("the kernel's htab_mem", r"^htab"),
 )
@@ -191,6 +191,7 @@ GROUPS = (
     Group("percpu-memory", r"^percpu/memory/",
           peers=tuple(p for p in COUNTERS if p != "bma-percpu-exported"), every=3),
     Group("group", r"^group/(private|pair|sixteen|heap)/", 4, GROUP, every=3),
+    Group("shared", r"^shared/", 4, GROUP, every=3, turn=2),
     # Their turns are longer, and for a ratio there have to be some hundred of each.
     Group("group-long", r"^group/(depth|threads)/", 20, GROUP, every=3, turn=1),
     # Once in each process, as above.
@@ -326,6 +327,8 @@ COLUMNS = (
     Column(r"^group/depth/", "pair_1_ns", "ns pair, 1 level", ""),
     Column(r"^group/depth/", "pair_8_ns", "ns pair, 8 levels", ""),
     Column(r"^group/depth/", "pair_8_over_1", "x pair, 1 level", "lower"),
+    Column(r"^shared/borrow/", "counted_ns", "ns share, unshare", "lower"),
+    Column(r"^shared/borrow/", "known_ns", "ns, not counted", "lower"),
     Column(r"^group/threads/", "one_ns", "ns one thread", ""),
     Column(r"^group/threads/", "two_ns", "ns two threads", ""),
     Column(r"^group/threads/", "two_over_one", "x one thread", "higher"),

@@ -20,7 +20,8 @@ from goals import GOALS
 
 PROGRAM = os.environ["BENCH_GROUP"]
 ONE_CPU = ["group/private/size:64", "group/pair/size:64", "group/sixteen/size:64",
-           "group/depth/levels:8", "group/heap/size:64", "group/memory/groups/n:10000",
+           "group/depth/levels:8", "shared/borrow/levels:1", "shared/borrow/levels:8",
+           "group/heap/size:64", "group/memory/groups/n:10000",
            "group/memory/owners/size:16", "group/memory/owners/size:64",
            "group/memory/owners/size:256"]
 TWO_CPUS = ["group/threads/pair/n:4096/size:64", "group/threads/row/n:1024/size:64",

@@ -11,6 +11,7 @@
 #include <bma/percpu.h>
 #include <bma/rcu.h>
 #include <bma/reserve.h>
+#include <bma/shared.h>
 #include <bma/stats.h>
 #include <bma/version.h>
 #include <bma/worker.h>

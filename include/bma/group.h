@@ -104,10 +104,10 @@ enum bma_group_cause {
  * @name: as given; the root's is empty. @depth: 0: the root.
  * @offline: 1: destroyed, and kept for its name, see %BMA_GROUP_OFFLINE.
  * @groups: groups right below it. @payers: caches and heaps that it pays for, also closed ones of which something is left.
- * @current: charged to it and to all below it. @peak: the most that was, since bma_group_reset_peak().
+ * @current: charged to it and to all below it, and what these borrow (<bma/shared.h>). @peak: the most that was, since bma_group_reset_peak().
  * @max, @high, @low, @min: as set. @effective_low, @effective_min: what of these holds, seen from the root: a parent's protection is shared among its
  * children in proportion to what they use of theirs.
- * @own: of @current, what is not charged to a group below. @stocked: of @own, what is charged ahead and no object has yet: at most 128 KiB for each payer and CPU,
+ * @own: of what is charged, what is not charged to a group below. @stocked: of @own, what is charged ahead and no object has yet: at most 128 KiB for each payer and CPU,
  * and what was freed and not yet carried up. @current - @stocked is exact when no call is in progress.
  * @objects: objects of merged caches and shared heaps, and large ones, that it pays for itself. @slabs, @slab_bytes: slabs that it pays for itself.
  * @uncharged: the root's: slabs of caches with BMA_CACHE_NOCHARGE, not in @current.
@@ -140,7 +140,7 @@ BMA_API struct bma_group *bma_group_root(void);
  * @attr: read only during the call; NULL: all of it as it is cleared.
  *
  * Context: may sleep. Thread-safe. The groups exist in a child of fork, and are its own from then on.
- * Returns: the group, or NULL with errno: EINVAL  an unknown flag, a name with '/' or too long, max below min (BMA_CONF=verbose says which);
+ * Returns: the group, or NULL with errno: EINVAL  an unknown flag, a name with '/' or too long, max below min, a shared @parent (BMA_CONF=verbose says which);
  * E2BIG  attr_size; EEXIST  the name; ESTALE  @parent was destroyed; ELOOP  %BMA_GROUP_DEPTH_MAX; ENOSPC  %BMA_GROUPS_MAX; ENOMEM.
  */
 BMA_API struct bma_group *bma_group_create(struct bma_group *parent,
@@ -154,7 +154,7 @@ BMA_API struct bma_group *bma_group_create(struct bma_group *parent,
  * of these there are, not on objects. Shrinkers and notifications of the group end.
  *
  * Context: may sleep. Thread-safe.
- * Returns: 0; -EBUSY while there are groups below it, or when calls in progress did not end within a second (nothing was done); -EINVAL the root;
+ * Returns: 0; -EBUSY while there are groups below it, or when calls in progress did not end within a second (nothing was done); -EINVAL the root or a shared group;
  * -ESTALE it was destroyed before.
  */
 BMA_API int bma_group_destroy(struct bma_group *group);
@@ -190,7 +190,7 @@ BMA_API void bma_group_leave(struct bma_group *previous);
 BMA_API struct bma_group *bma_group_active(void);
 
 /**
- * bma_group_find - Look a group up by its path: "/" the root, "/agent/flows" the one below it of that name, and so on. Context: may sleep.
+ * bma_group_find - Look a group up by its path: "/" the root, "/agent/flows" the one below it of that name, and so on; "@maps" the shared group (<bma/shared.h>) of that name. Context: may sleep.
  * Returns: the group, or NULL with errno ENOENT or EINVAL (no path).
  */
 BMA_API struct bma_group *bma_group_find(const char *path);
@@ -280,7 +280,7 @@ BMA_API int bma_group_notify(struct bma_group *group, uint64_t bytes, int fd);
 BMA_API int bma_group_unnotify(struct bma_group *group, int fd);
 
 /**
- * bma_stats_print - Write a table of all groups, one line each in the words of cgroup v2, to a file descriptor.
+ * bma_stats_print - Write a table of all groups, then of the shared ones, one line each in the words of cgroup v2, to a file descriptor.
  * Context: may sleep. Returns: 0 or a negative errno.
  */
 BMA_API int bma_stats_print(int fd);

@@ -42,6 +42,11 @@ void *bma__owned_alloc_sleep(struct bma_cache *cache);
 void bma__owned_free(struct bma_cache *cache, void *obj);
 /* The user has it no more; it is charged until its grace period is over. */
 void bma__owned_deferred(struct bma_cache *cache, const void *obj);
+/* Those that were freed while they were pinned, and are not any more. May sleep. */
+void bma__owned_free_pinned(struct bma__pin_object *freed);
+
+/* Can a group have this name? 0 or -EINVAL. */
+int bma__group_check_name(const char *call, const char *name);
 
 /* Who is to pay for what is created: @named, or the caller's active group; NULL: nobody in particular. */
 static inline const struct bma_group *bma__payer(const struct bma_group *named)

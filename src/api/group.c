@@ -23,16 +23,16 @@ struct bma_group *bma_group_root(void)
 	return NULL;
 }
 
-static int check_name(const char *name)
+int bma__group_check_name(const char *call, const char *name)
 {
 	size_t length = strnlen(name, BMA__GROUP_NAME_MAX);
 
 	if (!length)
-		return refuse("bma_group_create", "name is empty");
+		return refuse(call, "name is empty");
 	if (length == BMA__GROUP_NAME_MAX)
-		return refuse("bma_group_create", "name is longer than 31 bytes");
+		return refuse(call, "name is longer than 31 bytes");
 	if (memchr(name, '/', length))
-		return refuse("bma_group_create", "name has a '/'");
+		return refuse(call, "name has a '/'");
 	return 0;
 }
 
@@ -47,7 +47,7 @@ static int check(const struct bma_group_attr *a)
 		return refuse("bma_group_create", "flags has an unknown bit");
 	if (a->max && a->max < a->min)
 		return refuse("bma_group_create", "max is below min");
-	return a->name ? check_name(a->name) : 0;
+	return a->name ? bma__group_check_name("bma_group_create", a->name) : 0;
 }
 
 struct bma_group *bma_group_create(struct bma_group *parent, const struct bma_group_attr *attr)
@@ -101,7 +101,7 @@ static int set(struct bma__group *g, enum bma_group_limit limit, uint64_t bytes,
 	atomic_store_explicit(word[limit], bytes, memory_order_seq_cst);
 	if (limit == BMA_GROUP_MAX)
 		bma__stock_set_caps(g);
-	usage = atomic_load_explicit(&g->usage, memory_order_seq_cst);
+	usage = bma__group_current(g);
 	if ((limit == BMA_GROUP_MAX || limit == BMA_GROUP_HIGH) && usage > bytes) {
 		bma__group_want(g, BMA__GROUP_WORK_RECLAIM);
 		*excess = usage - bytes;
@@ -179,17 +179,26 @@ static struct bma__group *walk(const char *path, int *rc)
 	return g;
 }
 
+/* [lock: group] */
+static struct bma__group *find_shared(const char *name, int *rc)
+{
+	size_t length = strlen(name);
+
+	*rc = length && !strchr(name, '/') ? -ENOENT : refuse("bma_group_find", "no path");
+	return bma__group_child(NULL, name, length);
+}
+
 struct bma_group *bma_group_find(const char *path)
 {
 	struct bma_group *handle = NULL;
 	struct bma__group *g;
 	int rc = bma__init();
 
-	if (!rc && (!path || *path != '/'))
-		rc = refuse("bma_group_find", "path does not begin with '/'");
+	if (!rc && (!path || (*path != '/' && *path != '@')))
+		rc = refuse("bma_group_find", "path does not begin with '/' or '@'");
 	if (!rc) {
 		bma__tree_lock();
-		g = walk(path + 1, &rc);
+		g = *path == '/' ? walk(path + 1, &rc) : find_shared(path + 1, &rc);
 		if (g)
 			handle = bma__group_handle(g);
 		bma__tree_unlock();

@@ -101,7 +101,11 @@ static void count_given(struct bma__record *r)
 
 void bma__owned_deferred(struct bma_cache *cache, const void *obj)
 {
-	count_given(bma__owner_look(cache->engine, obj, "bma_cache_free_rcu"));
+	struct bma__record *r = bma__owner_look(cache->engine, obj, "bma_cache_free_rcu");
+
+	/* One that is pinned is counted until it is free. */
+	if (r)
+		count_given(r);
 }
 
 static MANY void free_parts(struct bma__engine *e, struct bma__record *r, void *obj)
@@ -112,11 +116,40 @@ static MANY void free_parts(struct bma__engine *e, struct bma__record *r, void *
 	bma__stock_uncharge(r, e->charge);
 }
 
+/* By whoever: also one that is pinned, which stays. */
+static MANY void free_any(struct bma__engine *e, void *obj)
+{
+	struct bma__record *r = bma__owner_take(e, obj, "bma_cache_free");
+
+	if (bma__likely(r))
+		free_parts(e, r, obj);
+	else
+		bma__rseq_clear();
+}
+
 void bma__owned_free(struct bma_cache *cache, void *obj)
 {
-	struct bma__engine *e = cache->engine;
+	free_any(cache->engine, obj);
+}
 
-	free_parts(e, bma__owner_take(e, obj, "bma_cache_free"), obj);
+void bma__owned_free_pinned(struct bma__pin_object *freed)
+{
+	struct bma__pin_object *next;
+
+	for (; freed; freed = next) {
+		struct bma__engine *e = freed->engine;
+
+		next = freed->next;
+		bma__owner_set(e, freed->obj, freed->rcu ? freed->owner : 0);
+		/* One grace period has passed. After another it is dealt with as any other. */
+		if (freed->rcu) {
+			count_given(freed->record);
+			bma__limbo_free(e, freed->obj, true);
+		} else {
+			free_parts(e, freed->record, freed->obj);
+		}
+		bma__pin_done(freed);
+	}
 }
 
 #if BMA__RSEQ_HAS_PAIRS
@@ -126,12 +159,6 @@ static MANY void free_half(struct bma__engine *e, struct bma__record *r)
 	bma__stock_uncharge(r, e->charge);
 }
 #endif
-
-/* Whose @obj is, if not the handle's by which it is freed. */
-static MANY void free_others(struct bma__engine *e, void *obj)
-{
-	free_parts(e, bma__owner_take(e, obj, "bma_cache_free"), obj);
-}
 
 /*
  * Mostly an object is freed by the handle that allocated it. That is tested, not looked up: then where the stock is follows from the handle, and does not wait for what
@@ -155,5 +182,5 @@ slow:
 	return;
 others:
 #endif
-	free_others(e, obj);
+	free_any(e, obj);
 }

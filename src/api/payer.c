@@ -6,11 +6,16 @@
 
 int bma_group_destroy(struct bma_group *group)
 {
+	struct bma__pin_object *freed = NULL;
+	int rc;
+
 	if (!group)
 		return 0;
 	if (bma__init())
 		return -ESTALE;
-	return bma__payer_destroy(group);
+	rc = bma__payer_destroy(group, &freed);
+	bma__owned_free_pinned(freed);
+	return rc;
 }
 
 /* Who pays for a cache alone; NULL: it shares what its engine or heap has, or is counted only. */

@@ -45,6 +45,7 @@ int bma_poll(unsigned int flags)
 	moved = (int)bma__worker_pass_all();
 	bma__orphan_reap(false);
 	bma__pressure_pass();
+	bma__shared_pass();
 	if (flags & BMA_POLL_GP) {
 		int rc = bma__wait_period();
 

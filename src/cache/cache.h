@@ -31,6 +31,7 @@
 #include "park.h"
 #include "payer.h"
 #include "percpu.h"
+#include "pin.h"
 #include "plane.h"
 #include "pressure.h"
 #include "quarantine.h"

@@ -144,12 +144,18 @@ static bool take_batch(struct bma__flavor *f, uint64_t *found)
 /* A magazine whose grace period is over. */
 static void let_go(struct bma__engine *e, struct bma__depot_batch *batch, uintptr_t word)
 {
+	/* First: what is pinned is not to be touched. */
+	if (e->flags & BMA__CACHE_OWNED) {
+		word = bma__owner_let_go(e, word);
+		if (!bma__mag_count(e->class, word)) {
+			bma__depot_put_empty(e, word);
+			return;
+		}
+	}
 	if (e->flags & BMA__CACHE_CHECKS)
 		bma__debug_let_go(e, word);
 	if (e->flags & BMA_CACHE_SAMPLE)
 		bma__sample_let_go(e, word);
-	if (e->flags & BMA__CACHE_OWNED)
-		bma__owner_let_go(e, word);
 	if (e->flags & BMA_CACHE_DTOR_RECYCLE)
 		bma__stack_push(&e->finish, e->class, word);
 	else

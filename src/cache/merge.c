@@ -23,7 +23,7 @@ static const char *difference(const struct bma__engine *e, const struct bma__eng
 		return "alignment";
 	if (e->flags != attr->flags)
 		return "flags";
-	if (e->owners_used == BMA__OWNERS_MAX - 1)
+	if (e->owners_used == BMA__OWNER_ODD - 1)
 		return "owners, of which one has all that there can be,";
 	return e->flavor != attr->flavor ? "flavour of RCU" : NULL;
 }

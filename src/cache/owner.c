@@ -36,7 +36,7 @@ uint16_t bma__owner_enter(struct bma__engine *e, struct bma__record *record)
 	for (uint32_t i = 0; i < BMA__OWNERS_MAX && !owner; i++) {
 		uint32_t at = (e->owner_hint + i) % BMA__OWNERS_MAX;
 
-		if (at && !e->owners[at])
+		if (at && at < BMA__OWNER_ODD && !e->owners[at])
 			owner = (uint16_t)at;
 	}
 	if (owner) {
@@ -80,16 +80,65 @@ uint64_t bma__owner_count(struct bma__engine *e, uint16_t owner)
 	return found;
 }
 
-void bma__owner_let_go(struct bma__engine *e, uintptr_t word)
+/* From pinned to freed, of which @freed is one; false: the last pin was taken back meanwhile, and it is as any other. */
+static bool keep(uint16_t *place, uint16_t freed)
+{
+	uint16_t pinned = BMA__OWNER_PINNED;
+
+	/* Whoever frees it at last sees what its user did. */
+	return __atomic_compare_exchange_n(place, &pinned, freed, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_ACQUIRE);
+}
+
+struct bma__record *bma__owner_look(struct bma__engine *e, const void *obj, const char *call)
+{
+	uint16_t owner = 0;
+
+	if (bma__likely(bma__owner_known(e, obj)))
+		owner = __atomic_load_n(bma__owner_of(e, obj), __ATOMIC_ACQUIRE);
+	if (bma__unlikely(!owner || (owner >= BMA__OWNER_ODD && owner != BMA__OWNER_PINNED)))
+		bma__owner_bad(e, obj, call);
+	return owner == BMA__OWNER_PINNED ? NULL
+					  : __atomic_load_n(&e->owners[owner], __ATOMIC_RELAXED);
+}
+
+struct bma__record *bma__owner_take_odd(struct bma__engine *e, const void *obj, const char *call)
+{
+	uint16_t *place = bma__owner_of(e, obj), owner;
+
+	if (__atomic_load_n(place, __ATOMIC_RELAXED) == BMA__OWNER_PINNED &&
+	    keep(place, BMA__OWNER_FREED))
+		return NULL;
+	owner = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+	if (!owner || owner >= BMA__OWNER_ODD)
+		bma__owner_bad(e, obj, call);
+	__atomic_store_n(place, 0, __ATOMIC_RELAXED);
+	return __atomic_load_n(&e->owners[owner], __ATOMIC_RELAXED);
+}
+
+/* False: it is pinned. */
+static bool let_go(struct bma__engine *e, const void *obj)
+{
+	uint16_t *place = bma__owner_of(e, obj);
+	uint16_t owner = __atomic_load_n(place, __ATOMIC_RELAXED);
+
+	if (owner == BMA__OWNER_PINNED && keep(place, BMA__OWNER_FREED_RCU))
+		return false;
+	if (owner)
+		bma__stock_uncharge(bma__owner_take(e, obj, "bma_cache_free_rcu"), e->charge);
+	return true;
+}
+
+uintptr_t bma__owner_let_go(struct bma__engine *e, uintptr_t word)
 {
 	void **objs = bma__mag_elements(bma__mag_base(e->class, word));
-	uint32_t n = bma__mag_count(e->class, word);
+	uint32_t n = bma__mag_count(e->class, word), kept = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (__atomic_load_n(bma__owner_of(e, objs[i]), __ATOMIC_RELAXED))
-			bma__stock_uncharge(bma__owner_take(e, objs[i], "bma_cache_free_rcu"),
-					    e->charge);
+		if (let_go(e, objs[i]))
+			objs[kept++] = objs[i];
 	}
+	return word - (uintptr_t)(n - kept) * sizeof *objs;
 }
 
 void bma__owner_bad(struct bma__engine *e, const void *obj, const char *call)

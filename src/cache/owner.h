@@ -8,7 +8,8 @@
  * Invariant: the owner of an object is not 0 exactly while somebody is charged for it. It is written by who has the object in hand: after the charge and before
  * the user has it; cleared before it is uncharged and before the object is out of reach. So a second free of an object finds 0.
  *
- * Ordering: plain stores to bytes that nobody else writes at the time; what orders the object's way from one thread to the next orders these, too.
+ * Ordering: plain stores to bytes that nobody else writes at the time; what orders the object's way from one thread to the next orders these, too. While an object is pinned, who
+ * frees it and who takes the last pin back may come at the same time: both change the number by compare and exchange.
  */
 #ifndef BMA_CACHE_OWNER_H
 #define BMA_CACHE_OWNER_H
@@ -18,6 +19,11 @@
 /* An offset in a slab has half as many bits, so its product with a quotient of so many is exact. */
 #define BMA__OWNER_SHIFT (2 * BMA__CHUNK_SHIFT)
 #define BMA__OWNERS_MAX 65536u
+/* Numbers that no record has say that an object is pinned, see pin.h: it is; and freed since; and freed after a grace period since. */
+#define BMA__OWNER_PINNED 65535u
+#define BMA__OWNER_FREED 65534u
+#define BMA__OWNER_FREED_RCU 65533u
+#define BMA__OWNER_ODD BMA__OWNER_FREED_RCU /* the first of these */
 
 /* Before the first slab: the table, and what the product takes. Returns 0 or -ENOMEM. May sleep. */
 int bma__owner_prepare(struct bma__engine *e);
@@ -53,27 +59,28 @@ static inline bool bma__owner_known(const struct bma__engine *e, const void *obj
 void bma__owner_bad(struct bma__engine *e, const void *obj, const char *call)
 	__attribute__((noreturn, cold));
 
-/* Who is charged for @obj, which @call is about. Any context. */
-static inline struct bma__record *bma__owner_look(struct bma__engine *e, const void *obj,
-						  const char *call)
-{
-	uint16_t owner = 0;
+/* The same of an object whose number no record has: it is pinned, or freed. Any context. */
+struct bma__record *bma__owner_take_odd(struct bma__engine *e, const void *obj, const char *call)
+	__attribute__((cold));
+/* Who is charged for @obj, which @call is about; NULL: it is pinned. Any context. */
+struct bma__record *bma__owner_look(struct bma__engine *e, const void *obj, const char *call);
 
-	if (bma__likely(bma__owner_known(e, obj)))
-		owner = __atomic_load_n(bma__owner_of(e, obj), __ATOMIC_RELAXED);
-	if (bma__unlikely(!owner))
-		bma__owner_bad(e, obj, call);
-	return __atomic_load_n(&e->owners[owner], __ATOMIC_RELAXED);
-}
-
-/* The same, and he is not any more: the caller uncharges him. Any context. */
+/*
+ * Who is charged for @obj, and is not any more: the caller uncharges him. NULL: it is pinned, and freed when it is not any more; the caller leaves it alone. Any context.
+ */
 static inline struct bma__record *bma__owner_take(struct bma__engine *e, const void *obj,
 						  const char *call)
 {
-	struct bma__record *r = bma__owner_look(e, obj, call);
+	uint16_t *place, owner;
 
-	bma__owner_set(e, obj, 0);
-	return r;
+	if (bma__unlikely(!bma__owner_known(e, obj)))
+		bma__owner_bad(e, obj, call);
+	place = bma__owner_of(e, obj);
+	owner = __atomic_load_n(place, __ATOMIC_RELAXED);
+	if (bma__unlikely((uint16_t)(owner - 1u) >= BMA__OWNER_ODD - 1u))
+		return bma__owner_take_odd(e, obj, call);
+	__atomic_store_n(place, 0, __ATOMIC_RELAXED);
+	return __atomic_load_n(&e->owners[owner], __ATOMIC_RELAXED);
 }
 
 /*
@@ -96,7 +103,9 @@ static inline bool bma__owner_drop(const struct bma__engine *e, const void *obj,
 	return true;
 }
 
-/* All of a magazine in hand, after its grace period. Those that a plain free parked are nobody's already. Any context. */
-void bma__owner_let_go(struct bma__engine *e, uintptr_t word);
+/*
+ * All of a magazine in hand, after its grace period. Those that a plain free parked are nobody's already. Returns what @word is then: pinned ones are taken out. Any context.
+ */
+uintptr_t bma__owner_let_go(struct bma__engine *e, uintptr_t word);
 
 #endif /* BMA_CACHE_OWNER_H */

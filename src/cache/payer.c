@@ -32,6 +32,8 @@ static int move_locked(struct bma__record *r, struct bma__group *to, struct bma_
 		bma__record_leave_origin(r);
 	}
 	bma__stock_open(r);
+	if (!rc)
+		bma__shared_reap(from);
 	return rc;
 }
 
@@ -101,7 +103,7 @@ static void reparent(struct bma__group *g)
 	atomic_store_explicit(&g->usage, 0, memory_order_relaxed);
 }
 
-static int destroy_locked(struct bma__group *g)
+static int destroy_locked(struct bma__group *g, struct bma__pin_object **freed)
 {
 	if (!g || atomic_load_explicit(&g->state, memory_order_relaxed) != BMA__GROUP_ONLINE)
 		return -ESTALE;
@@ -109,6 +111,7 @@ static int destroy_locked(struct bma__group *g)
 		return -EINVAL;
 	if (g->children || !close_all(g))
 		return -EBUSY;
+	bma__pin_end(g, freed);
 	reparent(g);
 	bma__group_unlink(g);
 	if (g->flags & BMA_GROUP_OFFLINE && !g->origins)
@@ -116,12 +119,12 @@ static int destroy_locked(struct bma__group *g)
 	return 0;
 }
 
-int bma__payer_destroy(const struct bma_group *group)
+int bma__payer_destroy(const struct bma_group *group, struct bma__pin_object **freed)
 {
 	int rc;
 
 	bma__tree_lock();
-	rc = destroy_locked(bma__group_of(group));
+	rc = destroy_locked(bma__group_of(group), freed);
 	bma__tree_unlock();
 	return rc;
 }

@@ -8,11 +8,12 @@
 #ifndef BMA_CACHE_PAYER_H
 #define BMA_CACHE_PAYER_H
 
+#include "pin.h"
 #include "record.h"
 
 /* As bma_cache_recharge(). May sleep. */
 int bma__payer_move(struct bma__record *r, const struct bma_group *to);
-/* As bma_group_destroy(). May sleep. */
-int bma__payer_destroy(const struct bma_group *group);
+/* As bma_group_destroy(); @freed: objects that were freed and that it kept pinned, see pin.h. May sleep. */
+int bma__payer_destroy(const struct bma_group *group, struct bma__pin_object **freed);
 
 #endif /* BMA_CACHE_PAYER_H */

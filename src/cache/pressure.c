@@ -38,7 +38,7 @@ static bool drain_stocks(const struct bma_group *group)
 /* What may be taken from @g in a round. Under the lock, after bma__group_protect() under the same. */
 static uint64_t unprotected(const struct bma__group *g, bool heed_low)
 {
-	uint64_t usage = atomic_load_explicit(&g->usage, memory_order_relaxed);
+	uint64_t usage = bma__group_current(g);
 	uint64_t spared = g->effective_min;
 
 	if (heed_low && g->effective_low > spared)
@@ -323,7 +323,7 @@ static uint64_t excess(const struct bma_group *group)
 
 	if (!g)
 		return 0;
-	usage = atomic_load_explicit(&g->usage, memory_order_relaxed);
+	usage = bma__group_current(g);
 	limit = atomic_load_explicit(&g->high, memory_order_relaxed);
 	max = atomic_load_explicit(&g->max, memory_order_relaxed);
 	limit = max < limit ? max : limit;

@@ -135,6 +135,7 @@ static void take_off(struct bma__record *r)
 	if (g) {
 		bma__group_uncharge(g, atomic_load_explicit(&r->charged, memory_order_relaxed));
 		bma__record_unlink(r, g);
+		bma__shared_reap(g);
 	}
 	bma__record_leave_origin(r);
 }
@@ -211,7 +212,8 @@ uint64_t bma__record_once_own(const struct bma__group *g)
 
 static uint64_t objects_of(const struct bma__record *r)
 {
-	uint64_t n = atomic_load_explicit(&r->large, memory_order_relaxed);
+	uint64_t n = atomic_load_explicit(&r->large, memory_order_relaxed) +
+		     atomic_load_explicit(&r->pinned, memory_order_relaxed);
 
 	for (uint32_t i = 0; i < r->places && r->place[i].engine; i++)
 		n += bma__owner_count(r->place[i].engine, r->place[i].owner);
@@ -239,7 +241,7 @@ void bma__record_after_fork(void)
 	uint64_t generation = (uint64_t)++forks << 32 & BMA__RECORD_GENERATION;
 	struct bma__group *g = NULL;
 
-	while ((g = bma__group_next(bma__group_root, g))) {
+	while ((g = bma__group_each(bma__group_root, g))) {
 		for (struct bma__record *r = g->records; r; r = r->next)
 			atomic_store_explicit(&r->gate, generation, memory_order_relaxed);
 	}

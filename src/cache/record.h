@@ -66,6 +66,7 @@ struct bma__record {
 	_Atomic uint64_t charged, pending;
 	_Atomic uint64_t slabs, slab_bytes; /* of slabs and large objects */
 	_Atomic uint64_t large;		    /* large objects */
+	_Atomic uint64_t pinned; /* objects whose owner is not in their slab, see pin.h */
 
 	/* [lock: group] */
 	struct bma__record *next, *prev; /* of its group */

@@ -40,9 +40,13 @@ static void *get(struct bma_reserve *r, int *rc)
 
 static void put(struct bma_reserve *r, void *obj)
 {
-	if (r->owner)
-		bma__stock_uncharge(bma__owner_take(r->engine, obj, "bma_reserve_destroy"),
-				    r->engine->charge);
+	if (r->owner) {
+		struct bma__record *payer = bma__owner_take(r->engine, obj, "bma_reserve_destroy");
+
+		if (!payer)
+			return;
+		bma__stock_uncharge(payer, r->engine->charge);
+	}
 	bma__slot_free(r->engine, obj);
 }
 

@@ -366,13 +366,13 @@ int bma__stock_drain(struct bma__group *top)
 	bool any = false;
 	int rc;
 
-	while ((g = bma__group_next(top, g))) {
+	while ((g = bma__group_each(top, g))) {
 		for (struct bma__record *r = g->records; r; r = r->next)
 			any |= freeze(r);
 	}
 	/* Who is refused at his limit again and again mostly has nothing there: no fence then, for others wait for the lock. */
 	rc = any ? fence() : 0;
-	while ((g = bma__group_next(top, g))) {
+	while ((g = bma__group_each(top, g))) {
 		for (struct bma__record *r = g->records; r; r = r->next)
 			thaw(r, !rc);
 	}
@@ -396,7 +396,7 @@ void bma__stock_set_caps(struct bma__group *top)
 {
 	struct bma__group *g = NULL;
 
-	while ((g = bma__group_next(top, g))) {
+	while ((g = bma__group_each(top, g))) {
 		for (struct bma__record *r = g->records; r; r = r->next) {
 			if (r->words)
 				batch_of(r, g);

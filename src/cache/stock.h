@@ -31,7 +31,7 @@ bool bma__stock_charge_slab(struct bma__record *r, uint64_t bytes, bool large, b
 void bma__stock_uncharge_slab(struct bma__record *r, uint64_t bytes, bool large);
 
 /*
- * Empty the stocks of all records of @top and the groups below it, and carry what is pending up the tree. Under the lock of groups. May sleep. 0, or a negative errno if the
+ * Empty the stocks of all records of @top and the groups below it (of the root: of shared groups, too), and carry what is pending up the tree. Under the lock of groups. May sleep. 0, or a negative errno if the
  * fence failed: then stocks are as they were.
  */
 int bma__stock_drain(struct bma__group *top);

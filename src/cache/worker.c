@@ -88,6 +88,7 @@ static void *worker_main(void *unused)
 		nap = serve_watched();
 		orphans = bma__orphan_reap(false);
 		pressure = bma__pressure_pass();
+		bma__shared_pass();
 		nap = orphans < nap ? orphans : nap;
 		nap = pressure < nap ? pressure : nap;
 		if (!bma__thread_stopping(&thread))

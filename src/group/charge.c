@@ -3,9 +3,9 @@
  * Charging.
  *
  * For each level, from the group up:
- *	sum = usage + bytes; overflow or sum > max -> undo the levels below, refuse
+ *	sum = usage + bytes; overflow or sum + borrowed > max -> undo the levels below, refuse
  *	usage: seen -> sum by compare and exchange, else again
- *	sum > max (which was lowered meanwhile) -> undo this level and those below, refuse
+ *	sum + borrowed > max (one of which was changed meanwhile) -> undo this level and those below, refuse
  * and when all levels have it, for each: peak, high, thresholds. That is a pass of its own, over lines that the first one has fetched: a charge that is
  * refused leaves no trace in the levels below.
  */
@@ -18,33 +18,47 @@ static uint64_t get(const _Atomic uint64_t *word)
 	return atomic_load_explicit(word, memory_order_relaxed);
 }
 
+/* @usage with what @g borrows, see shared.h. */
+static inline uint64_t with(const struct bma__group *g, uint64_t usage)
+{
+	uint64_t sum, borrowed = atomic_load_explicit(&g->borrowed, memory_order_seq_cst);
+
+	return __builtin_add_overflow(usage, borrowed, &sum) ? UINT64_MAX : sum;
+}
+
 static inline bool add(struct bma__group *g, uint64_t bytes, uint64_t *now)
 {
 	uint64_t seen = get(&g->usage), sum;
 
 	do {
-		if (__builtin_add_overflow(seen, bytes, &sum) || sum > get(&g->max))
+		if (__builtin_add_overflow(seen, bytes, &sum) || with(g, sum) > get(&g->max))
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(&g->usage, &seen, sum, memory_order_seq_cst,
 							memory_order_relaxed));
 	*now = sum;
-	/* Either this sees a max that was lowered, or who lowered it sees the charge. */
-	if (bma__likely(sum <= atomic_load_explicit(&g->max, memory_order_seq_cst)))
+	/* Either this sees a max that was lowered, or a borrow, or who did it sees the charge. */
+	if (bma__likely(with(g, sum) <= atomic_load_explicit(&g->max, memory_order_seq_cst)))
 		return true;
 	atomic_fetch_sub_explicit(&g->usage, bytes, memory_order_relaxed);
 	return false;
 }
 
+static inline void look_low(struct bma__group *g, uint64_t usage)
+{
+	uint64_t now = with(g, usage);
+
+	/* Against who opens a window and then looks at usage, see notify.c. */
+	if (bma__unlikely(now < atomic_load_explicit(&g->notify_low, memory_order_seq_cst)))
+		bma__notify_crossed(g, now);
+}
+
 static void uncharge(struct bma__group *g, const struct bma__group *stop, uint64_t bytes)
 {
 	for (; g != stop; g = g->parent) {
-		/* Against who opens a window and then looks at usage, see notify.c. */
 		uint64_t was = atomic_fetch_sub_explicit(&g->usage, bytes, memory_order_seq_cst);
 
 		bma__assert(was >= bytes);
-		if (bma__unlikely(was - bytes <
-				  atomic_load_explicit(&g->notify_low, memory_order_seq_cst)))
-			bma__notify_crossed(g, was - bytes);
+		look_low(g, was - bytes);
 	}
 }
 
@@ -58,8 +72,10 @@ static void raise_peak(struct bma__group *g, uint64_t now)
 		;
 }
 
-static inline void settle(struct bma__group *g, uint64_t now)
+static inline void settle(struct bma__group *g, uint64_t usage)
 {
+	uint64_t now = with(g, usage);
+
 	if (now > get(&g->peak))
 		raise_peak(g, now);
 	if (bma__unlikely(now > get(&g->high))) {
@@ -70,12 +86,17 @@ static inline void settle(struct bma__group *g, uint64_t now)
 		bma__notify_crossed(g, now);
 }
 
+static void full(struct bma__group *g)
+{
+	bma__group_event(g, BMA_GROUP_EVENT_MAX);
+	bma__group_want(g, BMA__GROUP_WORK_RECLAIM);
+}
+
 static __attribute__((cold, noinline)) int refuse(struct bma__group *g, struct bma__group *by,
 						  uint64_t bytes, struct bma__group **refused)
 {
 	uncharge(g, by, bytes);
-	bma__group_event(by, BMA_GROUP_EVENT_MAX);
-	bma__group_want(by, BMA__GROUP_WORK_RECLAIM);
+	full(by);
 	if (refused)
 		*refused = by;
 	return -EDQUOT;
@@ -114,8 +135,9 @@ int bma__group_move(struct bma__group *from, struct bma__group *to, uint64_t byt
 	const struct bma__group *a = from, *b = to;
 	int rc;
 
+	/* Above a shared group there is nothing, and it is above none. */
 	while (a != b) {
-		const struct bma__group **lower = a->depth >= b->depth ? &a : &b;
+		const struct bma__group **lower = a && (!b || a->depth >= b->depth) ? &a : &b;
 
 		*lower = (*lower)->parent;
 	}
@@ -130,8 +152,8 @@ uint64_t bma__group_room(const struct bma__group *g)
 	uint64_t least = UINT64_MAX;
 
 	for (; g; g = g->parent) {
-		uint64_t max = get(&g->max), usage = get(&g->usage);
-		uint64_t room = usage < max ? max - usage : 0;
+		uint64_t max = get(&g->max), now = bma__group_current(g);
+		uint64_t room = now < max ? max - now : 0;
 
 		least = room < least ? room : least;
 	}
@@ -152,7 +174,25 @@ uint64_t bma__group_tightest(const struct bma__group *g)
 
 void bma__group_reset_peak(struct bma__group *g)
 {
-	atomic_store_explicit(&g->peak, get(&g->usage), memory_order_relaxed);
+	atomic_store_explicit(&g->peak, bma__group_current(g), memory_order_relaxed);
 	/* A charge that read the peak before may have been made since. */
-	raise_peak(g, get(&g->usage));
+	raise_peak(g, bma__group_current(g));
+}
+
+bool bma__group_lend_fits(const struct bma__group *g)
+{
+	return bma__group_current(g) <= atomic_load_explicit(&g->max, memory_order_seq_cst);
+}
+
+void bma__group_lend_refuse(struct bma__group *g)
+{
+	full(g);
+}
+
+void bma__group_lend_settle(struct bma__group *g)
+{
+	uint64_t usage = get(&g->usage);
+
+	settle(g, usage);
+	look_low(g, usage);
 }

@@ -5,7 +5,7 @@
  *
  * Invariants. Let own(g) be the sum of what was charged to g itself and not yet uncharged:
  *	usage(g) = own(g) + the sum of usage(c) over its children c			(when no charge is in progress)
- *	usage(g) <= max(g), at any moment, unless max was lowered below usage: then usage only falls.
+ *	usage(g) + borrowed(g) <= max(g), at any moment, unless max was lowered below that, or a shared group grew: then usage only falls.
  * A charge goes from the group to the root. At each level it is one compare and exchange, which fails where the sum would exceed max; then the levels below
  * are undone in the same order. So a charge that fails was visible for a moment in groups below the one that refused it, and may have made
  * another charge there fail that would have fitted: both callers see a group that was full when both are counted.
@@ -32,6 +32,7 @@
 
 struct bma__record;
 struct bma__notify;
+struct bma__sharing;
 
 enum bma__group_state {
 	BMA__GROUP_FREE,
@@ -49,14 +50,15 @@ struct bma__group {
 	/* Read by each charge. */
 	_Atomic uint64_t usage;
 	_Atomic uint64_t max, high;
-	struct bma__group *parent; /* [const] NULL: the root */
+	struct bma__group *parent; /* [const] NULL: the root, or a shared one */
 	_Atomic uint64_t peak;
-	/* usage outside [notify_low, notify_high): a threshold was crossed. 0 and UINT64_MAX: there is none. */
+	/* What is charged outside [notify_low, notify_high): a threshold was crossed. 0 and UINT64_MAX: there is none. */
 	_Atomic uint64_t notify_low, notify_high;
-	_Atomic uint32_t work; /* enum bma__group_work */
+	_Atomic uint64_t borrowed; /* what its shares add to usage, see shared.h */
 
 	_Atomic uint32_t generation __attribute__((aligned(BMA_CACHELINE))); /* 1 .. 1023 */
 	_Atomic uint32_t state; /* enum bma__group_state */
+	_Atomic uint32_t work;	/* enum bma__group_work */
 	uint32_t depth;
 	uint64_t flags;
 	char name[BMA__GROUP_NAME_MAX];
@@ -79,6 +81,7 @@ struct bma__group {
 	struct bma__notify *notify;
 	struct bma__group *free_next;
 	struct bma__group *hash_next; /* names are looked up by a hash of parent and name */
+	struct bma__sharing *sharing; /* NULL: it has nothing to do with shared groups */
 };
 
 _Static_assert(sizeof(struct bma__group) <= (size_t)1 << BMA__GROUP_SHIFT, "a place is 512 bytes");
@@ -115,6 +118,33 @@ void bma__group_uncharge(struct bma__group *g, uint64_t bytes);
 int bma__group_move(struct bma__group *from, struct bma__group *to, uint64_t bytes,
 		    struct bma__group **refused);
 
+/* What is charged to @g, with what it borrows. Any context; a snapshot. */
+static inline uint64_t bma__group_current(const struct bma__group *g)
+{
+	uint64_t usage = atomic_load_explicit(&g->usage, memory_order_seq_cst), sum;
+
+	return __builtin_add_overflow(
+		       usage, atomic_load_explicit(&g->borrowed, memory_order_seq_cst), &sum)
+		       ? UINT64_MAX
+		       : sum;
+}
+/*
+ * It borrows so many bytes more, modulo 2^64; groups above it have shares of their own. Under the lock, which makes a plain store of it. Before bma__group_lend_fits() of one that borrows more there is to be a
+ * sequentially consistent fence: one for all levels.
+ */
+static inline void bma__group_lend(struct bma__group *g, uint64_t bytes)
+{
+	uint64_t was = atomic_load_explicit(&g->borrowed, memory_order_relaxed);
+
+	atomic_store_explicit(&g->borrowed, was + bytes, memory_order_relaxed);
+}
+/* Is it within its max? Any context. */
+bool bma__group_lend_fits(const struct bma__group *g);
+/* It was not: its event is counted, and its work set. Any context. */
+void bma__group_lend_refuse(struct bma__group *g);
+/* What it borrows has changed, and stays: peak, high, thresholds. Any context. */
+void bma__group_lend_settle(struct bma__group *g);
+
 /* The most that a charge of @g can still take before any max refuses it. Any context; a snapshot. */
 uint64_t bma__group_room(const struct bma__group *g);
 /* The lowest max at or above @g. Any context. */
@@ -138,7 +168,7 @@ uint32_t bma__group_index(const struct bma__group *g);
 /* Take what is asked of some group: @work; NULL: nothing is. The group may be destroyed meanwhile: its handle is what it returns. */
 struct bma_group *bma__group_take_work(uint32_t *work);
 
-/* The child of @parent of that name (@length bytes), also an offline one, or NULL. Under the lock. */
+/* The child of @parent of that name (@length bytes), also an offline one, or NULL; @parent NULL: the shared one. Under the lock. */
 struct bma__group *bma__group_child(const struct bma__group *parent, const char *name,
 				    size_t length);
 /* As bma_group_path(), 0-ended where @size is not 0; returns the length of the whole. Under the lock. */
@@ -149,6 +179,8 @@ size_t bma__group_path(const struct bma__group *g, char *path, size_t size);
  * Walk: the first group of the subtree of @top for @g NULL, then the one after @g, parents first. Under the lock.
  */
 struct bma__group *bma__group_next(struct bma__group *top, struct bma__group *g);
+/* The same for all groups there are, shared ones after the tree, if @top is the root. Under the lock. */
+struct bma__group *bma__group_each(struct bma__group *top, struct bma__group *g);
 /* Is @g @top or below it? Under the lock, or of groups that cannot go. */
 bool bma__group_below(const struct bma__group *g, const struct bma__group *top);
 
@@ -183,18 +215,22 @@ int bma__notify_remove(struct bma_group *g, int fd);
 void bma__notify_end(struct bma__group *g); /* under the lock */
 
 /*
- * The parts of destroying one that are the tree's; its shrinkers and notifications end. Without BMA_GROUP_OFFLINE: it is taken out, and its handle names
+ * The parts of destroying one that are the tree's; its shrinkers, notifications and shares end. Without BMA_GROUP_OFFLINE: it is taken out, and its handle names
  * nothing any more. With it: it stays as an offline one, without limits and protections, until bma__group_free(). Under the lock; nothing is charged
  * to it any more, and there are no groups below it.
  */
 void bma__group_unlink(struct bma__group *g);
 /* The last record of an offline group is gone, or it has none. Nothing, if it is free already. Under the lock. */
 void bma__group_free(struct bma__group *g);
-/* Make one, of an @attr that was checked; NULL and a negative errno in @rc: ESTALE, EEXIST, ELOOP, ENOSPC. Under the lock. */
+/*
+ * Make one, of an @attr that was checked; @parent NULL: a shared one. NULL and a negative errno in @rc: EINVAL, ESTALE, EEXIST, ELOOP, ENOSPC. Under the lock.
+ */
 struct bma__group *bma__group_make(struct bma__group *parent, const struct bma_group_attr *attr,
 				   int *rc);
 
 /* In a child of fork, under the lock: usage of all from @own, a function of what the records have; bma__shrinkers_forget(). */
 void bma__group_recount(uint64_t (*own)(const struct bma__group *g));
+
+#include "shared.h"
 
 #endif /* BMA_GROUP_GROUP_H */

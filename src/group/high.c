@@ -8,7 +8,7 @@
 /* The excess in relation to high, 0 to UINT64_MAX. */
 static uint64_t excess(const struct bma__group *g)
 {
-	uint64_t usage = atomic_load_explicit(&g->usage, memory_order_relaxed);
+	uint64_t usage = bma__group_current(g);
 	uint64_t high = atomic_load_explicit(&g->high, memory_order_relaxed);
 
 	if (usage <= high)

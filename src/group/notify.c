@@ -61,7 +61,7 @@ static void serve(struct bma__group *g)
 	uint64_t top = atomic_exchange_explicit(&g->notify_top, 0, memory_order_relaxed);
 	uint64_t bottom =
 		atomic_exchange_explicit(&g->notify_bottom, UINT64_MAX, memory_order_relaxed);
-	uint64_t usage = atomic_load_explicit(&g->usage, memory_order_relaxed);
+	uint64_t usage = bma__group_current(g);
 	uint64_t low = 0, high = UINT64_MAX;
 
 	for (struct bma__notify *n = g->notify; n; n = n->next) {
@@ -74,7 +74,7 @@ static void serve(struct bma__group *g)
 	atomic_store_explicit(&g->notify_low, low, memory_order_seq_cst);
 	atomic_store_explicit(&g->notify_high, high, memory_order_seq_cst);
 	/* A charge made meanwhile was compared with the old window. */
-	usage = atomic_load_explicit(&g->usage, memory_order_seq_cst);
+	usage = bma__group_current(g);
 	if (g->notify && (usage < low || usage >= high))
 		bma__notify_crossed(g, usage);
 }
@@ -101,7 +101,7 @@ static int add(struct bma__group *g, struct bma__notify *fresh)
 	if (there == MOST)
 		return -ENOSPC;
 	serve(g); /* what others saw before is not news of this one */
-	fresh->above = atomic_load_explicit(&g->usage, memory_order_relaxed) >= fresh->bytes;
+	fresh->above = bma__group_current(g) >= fresh->bytes;
 	fresh->next = g->notify;
 	g->notify = fresh;
 	serve(g);

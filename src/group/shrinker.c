@@ -95,7 +95,7 @@ void bma__shrinkers_forget(void)
 {
 	struct bma__group *g = NULL;
 
-	while ((g = bma__group_next(bma__group_root, g)))
+	while ((g = bma__group_each(bma__group_root, g)))
 		forget(g->shrinkers);
 	forget(ended);
 }

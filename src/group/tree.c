@@ -11,7 +11,8 @@
 
 struct bma__lock bma__group_lock = BMA__LOCK_INIT(BMA__RANK_GROUP);
 struct bma__group *bma__group_root;
-static sigset_t before;		    /* [lock: group] signals that its holder had blocked */
+static sigset_t before; /* [lock: group] signals that its holder had blocked */
+struct bma__group *bma__shared_first;
 static struct bma__group **buckets; /* [lock: group] */
 static uint64_t number;		    /* [lock: group] of groups without a name of their own */
 
@@ -55,6 +56,12 @@ struct bma__group *bma__group_child(const struct bma__group *parent, const char 
 	return g;
 }
 
+/* Where the list of brothers begins. */
+static struct bma__group **brothers(struct bma__group *parent)
+{
+	return parent ? &parent->child : &bma__shared_first;
+}
+
 static void link_group(struct bma__group *g, struct bma__group *parent)
 {
 	struct bma__group **b = bucket(parent, g->name, strlen(g->name));
@@ -62,11 +69,12 @@ static void link_group(struct bma__group *g, struct bma__group *parent)
 	g->hash_next = *b;
 	*b = g;
 	g->prev = NULL;
-	g->next = parent->child;
+	g->next = *brothers(parent);
 	if (g->next)
 		g->next->prev = g;
-	parent->child = g;
-	parent->children++;
+	*brothers(parent) = g;
+	if (parent)
+		parent->children++;
 }
 
 static void take_out(struct bma__group *g)
@@ -79,10 +87,11 @@ static void take_out(struct bma__group *g)
 	if (g->prev)
 		g->prev->next = g->next;
 	else
-		g->parent->child = g->next;
+		*brothers(g->parent) = g->next;
 	if (g->next)
 		g->next->prev = g->prev;
-	g->parent->children--;
+	if (g->parent)
+		g->parent->children--;
 }
 
 static void set(_Atomic uint64_t *word, uint64_t value)
@@ -96,6 +105,7 @@ static void clear(struct bma__group *g, struct bma__group *parent)
 	g->parent = parent;
 	g->depth = parent ? parent->depth + 1 : 0;
 	set(&g->usage, 0);
+	set(&g->borrowed, 0);
 	set(&g->peak, 0);
 	set(&g->notify_low, 0);
 	set(&g->notify_high, UINT64_MAX);
@@ -116,6 +126,7 @@ static void clear(struct bma__group *g, struct bma__group *parent)
 	g->records = g->origins = NULL;
 	g->shrinkers = NULL;
 	g->notify = NULL;
+	g->sharing = NULL;
 }
 
 static void configure(struct bma__group *g, const struct bma_group_attr *a)
@@ -138,10 +149,20 @@ static int choose(const struct bma__group *parent, const char *wanted, char *nam
 		return bma__group_child(parent, name, length) ? -EEXIST : 0;
 	}
 	do {
-		length = (size_t)snprintf(name, BMA__GROUP_NAME_MAX, "group-%llu",
-					  (unsigned long long)++number);
+		length =
+			(size_t)snprintf(name, BMA__GROUP_NAME_MAX, "%s-%llu",
+					 parent ? "group" : "shared", (unsigned long long)++number);
 	} while (bma__group_child(parent, name, length));
 	return 0;
+}
+
+static int may_have(const struct bma__group *parent)
+{
+	if (bma__group_is_shared(parent))
+		return -EINVAL;
+	if (atomic_load_explicit(&parent->state, memory_order_relaxed) != BMA__GROUP_ONLINE)
+		return -ESTALE;
+	return parent->depth == BMA_GROUP_DEPTH_MAX ? -ELOOP : 0;
 }
 
 struct bma__group *bma__group_make(struct bma__group *parent, const struct bma_group_attr *attr,
@@ -150,11 +171,7 @@ struct bma__group *bma__group_make(struct bma__group *parent, const struct bma_g
 	char name[BMA__GROUP_NAME_MAX] = "";
 	struct bma__group *g;
 
-	*rc = -ESTALE;
-	if (atomic_load_explicit(&parent->state, memory_order_relaxed) != BMA__GROUP_ONLINE)
-		return NULL;
-	*rc = -ELOOP;
-	if (parent->depth == BMA_GROUP_DEPTH_MAX)
+	if (parent && (*rc = may_have(parent)))
 		return NULL;
 	*rc = choose(parent, attr->name, name);
 	if (*rc)
@@ -201,6 +218,7 @@ void bma__group_unlink(struct bma__group *g)
 	bma__assert(g->parent && !g->child);
 	bma__shrinkers_end(g);
 	bma__notify_end(g);
+	bma__shared_end(g);
 	atomic_store_explicit(&g->state, BMA__GROUP_GONE, memory_order_relaxed);
 	set(&g->max, BMA_GROUP_NO_LIMIT);
 	set(&g->high, BMA_GROUP_NO_LIMIT);
@@ -218,5 +236,6 @@ void bma__group_free(struct bma__group *g)
 		return;
 	bma__assert(state == BMA__GROUP_GONE && !g->origins && !g->child);
 	take_out(g);
+	bma__sharing_free(g);
 	bma__place_give(g);
 }

@@ -172,6 +172,8 @@ static int print(int fd, bool json)
 	if (json)
 		put(&t, "{\"groups\":[");
 	rc = bma_group_visit(NULL, visit, &t);
+	if (!rc)
+		rc = bma_shared_visit(visit, &t);
 	if (rc)
 		return rc;
 	if (json)

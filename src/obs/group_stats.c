@@ -37,9 +37,9 @@ static void counts(const struct bma__group *g, struct bma_group_stats *s)
 }
 
 /* What the tree knows of a group, but for its effective protections. [lock: group] */
-static void figures(const struct bma__group *g, struct bma_group_stats *s)
+static void figures(struct bma__group *g, struct bma_group_stats *s)
 {
-	uint64_t below = 0;
+	uint64_t below = 0, usage;
 
 	memset(s, 0, sizeof *s);
 	memcpy(s->name, g->name, sizeof s->name);
@@ -50,10 +50,13 @@ static void figures(const struct bma__group *g, struct bma_group_stats *s)
 	/* A charge reaches the lower one first: this order does not find more below than there is here. */
 	for (const struct bma__group *c = g->child; c; c = c->next)
 		below += get(&c->usage);
-	s->current = get(&g->usage);
+	usage = get(&g->usage);
+	s->own = usage > below ? usage - below : 0;
+	if (!bma__group_is_shared(g))
+		bma__shared_refresh(g);
+	s->current = bma__group_current(g);
 	s->peak = get(&g->peak);
-	s->own = s->current > below ? s->current - below : 0;
-	if (s->offline)
+	if (s->offline && !bma__group_is_shared(g))
 		s->current = s->own = bma__record_once_own(g);
 	bma__record_figures(g, s);
 	limits(g, s);
@@ -82,12 +85,16 @@ int bma_group_stat(struct bma_group *group, struct bma_group_stats *stats, size_
 	return 0;
 }
 
-/* All of @top's subtree, and how many; room for @most. [lock: group] */
+/* All of @top's subtree, or, NULL, all shared groups, and how many; room for @most. [lock: group] */
 static size_t take(struct bma__group *top, struct seen *seen, size_t most)
 {
-	struct bma__group *g = NULL;
+	struct bma__group *g = top ? NULL : bma__shared_first;
 	size_t n = 0;
 
+	for (; !top && g && n < most; g = g->next)
+		seen[n++] = (struct seen){.handle = bma__group_handle(g)};
+	if (!top)
+		return n;
 	bma__group_protect(bma__group_root);
 	while (n < most && (g = bma__group_next(top, g)))
 		seen[n++] = (struct seen){bma__group_handle(g), g->effective_low, g->effective_min};
@@ -99,7 +106,7 @@ static int call(const struct seen *seen,
 		void *arg)
 {
 	struct bma_group_stats s;
-	const struct bma__group *g;
+	struct bma__group *g;
 
 	bma__tree_lock();
 	g = bma__group_of(seen->handle);
@@ -113,19 +120,16 @@ static int call(const struct seen *seen,
 	return fn(seen->handle, &s, arg);
 }
 
-int bma_group_visit(struct bma_group *group,
-		    int (*fn)(struct bma_group *group, const struct bma_group_stats *stats,
-			      void *arg),
-		    void *arg)
+/* @handle NULL: shared groups. */
+static int visit(const struct bma_group *handle,
+		 int (*fn)(struct bma_group *group, const struct bma_group_stats *stats, void *arg),
+		 void *arg)
 {
-	struct bma_group *handle = group ? group : bma_group_root();
 	struct bma__group *top;
 	struct seen *seen;
 	size_t most, n = 0;
 	int rc = 0;
 
-	if (!handle)
-		return -ENOMEM;
 	bma__tree_lock();
 	most = bma__group_count();
 	bma__tree_unlock();
@@ -133,8 +137,8 @@ int bma_group_visit(struct bma_group *group,
 	if (!seen)
 		return -ENOMEM;
 	bma__tree_lock();
-	top = bma__group_of(handle);
-	if (top)
+	top = handle ? bma__group_of(handle) : NULL;
+	if (top || !handle)
 		n = take(top, seen, most);
 	else
 		rc = -ESTALE;
@@ -143,4 +147,21 @@ int bma_group_visit(struct bma_group *group,
 		rc = call(&seen[i], fn, arg);
 	bma__meta_free(seen, most * sizeof *seen);
 	return rc;
+}
+
+int bma_group_visit(struct bma_group *group,
+		    int (*fn)(struct bma_group *group, const struct bma_group_stats *stats,
+			      void *arg),
+		    void *arg)
+{
+	struct bma_group *handle = group ? group : bma_group_root();
+
+	return handle ? visit(handle, fn, arg) : -ENOMEM;
+}
+
+int bma_shared_visit(int (*fn)(struct bma_group *shared, const struct bma_group_stats *stats,
+			       void *arg),
+		     void *arg)
+{
+	return bma_group_root() ? visit(NULL, fn, arg) : -ENOMEM;
 }

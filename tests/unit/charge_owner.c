@@ -109,7 +109,7 @@ Test(charge_owner, places)
 
 	bma__slab_geometry(&e.geo, 64, 16, true);
 	cr_assert_eq(bma__owner_prepare(&e), 0);
-	for (uint32_t i = 1; i < BMA__OWNERS_MAX; i++) {
+	for (uint32_t i = 1; i < BMA__OWNER_ODD; i++) {
 		uint16_t owner = bma__owner_enter(&e, r);
 
 		cr_assert_neq(owner, 0);

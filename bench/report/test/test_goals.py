@@ -28,6 +28,7 @@ GROUPS = {
     },
     "group/sixteen/size:64": {"sixteen_over_one": 2.0},
     "group/depth/levels:8": {"charge_8_over_1": 3.0},
+    "shared/borrow/levels:1": {"counted_ns": 200.0},
     "group/memory/owners/size:16": {"vector_bytes": 2.0},
     "group/memory/groups/n:10000": {"group_bytes": 1024.0},
     "group/memory/payers/n:10000": {"slot_bytes": 64.0},
@@ -65,7 +66,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(outcomes(made(PERCPU, ("padded",), 8.0)), [])
 
     def test_group(self):
-        self.check(GROUPS, plan.GROUP, 9)
+        self.check(GROUPS, plan.GROUP, 10)
         self.assertEqual(outcomes(made(GROUPS, ("bma-inline",), 9.0)), [])
 
     def test_group_threads(self):
