@@ -51,6 +51,8 @@ struct bma_heap *bma_heap_create(const struct bma_heap_attr *attr)
 
 	if (!rc)
 		rc = check(a);
+	if (!rc && bma__forbid_refuses())
+		rc = -EDEADLK;
 	if (rc)
 		goto out;
 	rc = -ENOSPC;

@@ -5,8 +5,7 @@
 #define TRIES 5u
 #define PATIENCE 10000000u
 
-/* Snapshot of what is charged; 0 if it is gone. */
-static uint64_t usage_of(const struct bma_group *group)
+uint64_t bma__pressure_usage(const struct bma_group *group)
 {
 	const struct bma__group *g = bma__group_of(group);
 
@@ -15,7 +14,7 @@ static uint64_t usage_of(const struct bma_group *group)
 
 static uint64_t freed_since(const struct bma_group *group, uint64_t before)
 {
-	uint64_t now = usage_of(group);
+	uint64_t now = bma__pressure_usage(group);
 
 	return before > now ? before - now : 0;
 }
@@ -163,7 +162,7 @@ static bool has_low(const struct bma_group *group)
 
 uint64_t bma__pressure_reclaim(const struct bma_group *group, uint64_t bytes)
 {
-	uint64_t before = usage_of(group);
+	uint64_t before = bma__pressure_usage(group);
 	bool low = has_low(group);
 
 	if (!drain_stocks(group) || freed_since(group, before) >= bytes)
@@ -185,6 +184,13 @@ uint64_t bma__pressure_reclaim(const struct bma_group *group, uint64_t bytes)
 	return freed_since(group, before);
 }
 
+uint64_t bma__pressure_flush(const struct bma_group *group, uint64_t before, uint64_t bytes)
+{
+	if (drain_stocks(group) && freed_since(group, before) < bytes)
+		drain_engines(group, false, before, bytes);
+	return freed_since(group, before);
+}
+
 static void count_event(const struct bma_group *group, enum bma_group_event event)
 {
 	struct bma__group *g = bma__group_of(group);
@@ -193,17 +199,29 @@ static void count_event(const struct bma_group *group, enum bma_group_event even
 		bma__group_event(g, event);
 }
 
-bool bma__pressure_relieve(struct bma__pressure *p, struct bma_group *group)
+/* Others may take what was reclaimed, each time. */
+static bool reclaimed(struct bma__pressure *p, const struct bma_group *group)
 {
-	if (!group || p->tries == TRIES)
+	if (p->tries == TRIES)
 		return false;
 	p->tries++;
-	if (bma__pressure_reclaim(group, p->bytes)) {
-		count_event(group, BMA_GROUP_EVENT_OOM_RECLAIM);
-		return true;
-	}
-	count_event(group, BMA_GROUP_EVENT_OOM);
-	return false;
+	return bma__pressure_reclaim(group, p->bytes);
+}
+
+bool bma__pressure_relieve(struct bma__pressure *p, struct bma_group *group)
+{
+	uint64_t now;
+	bool made;
+
+	/* Not for who is asked who is to give memory back. */
+	if (!group || bma__forbidden())
+		return false;
+	p->since = bma__os_now();
+	made = reclaimed(p, group) || bma__oom_relieve(p, group);
+	now = bma__os_now();
+	bma__stall_add(group, now - p->since, now);
+	count_event(group, made ? BMA_GROUP_EVENT_OOM_RECLAIM : BMA_GROUP_EVENT_OOM);
+	return made;
 }
 
 bool bma__pressure_charge(struct bma__record *r, uint64_t bytes)
@@ -237,7 +255,8 @@ bool bma__pressure_charge_large(struct bma__record *r, uint64_t bytes)
 void bma__pressure_throttle(struct bma__record *r)
 {
 	struct bma__group *g = atomic_load_explicit(&r->group, memory_order_relaxed);
-	uint64_t penalty;
+	const struct bma_group *handle;
+	uint64_t penalty, begun, now;
 
 	/* A look at places that stay, should the group go meanwhile. */
 	g = bma__group_over_high(g);
@@ -245,7 +264,11 @@ void bma__pressure_throttle(struct bma__record *r)
 	if (!penalty)
 		return;
 	atomic_fetch_add_explicit(&g->throttled_ns, penalty, memory_order_relaxed);
+	handle = bma__group_handle(g);
+	begun = bma__os_now();
 	bma__os_sleep(penalty);
+	now = bma__os_now();
+	bma__stall_add(handle, now - begun, now);
 }
 
 /* Above high or max: by how much. */
@@ -268,6 +291,7 @@ void bma__pressure_pass(void)
 	struct bma_group *group;
 	uint32_t work;
 
+	bma__oom_serve();
 	while ((group = bma__group_take_work(&work))) {
 		if (work & BMA__GROUP_WORK_RECLAIM) {
 			uint64_t more = excess(group);

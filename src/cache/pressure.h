@@ -14,19 +14,28 @@
 /* One allocation at a limit. */
 struct bma__pressure {
 	uint64_t bytes; /* what it needs */
+	uint64_t since; /* when the caller began to wait, as far as that is not counted yet */
 	uint32_t tries;
+	uint32_t calls, victims; /* oom.h */
 };
 
 /* Reclaim about @bytes. Returns by how much less is charged to it. May sleep. */
 uint64_t bma__pressure_reclaim(const struct bma_group *group, uint64_t bytes);
-/* @group (NULL: nobody's limit) refused an allocation: false: nothing more can be done, and the event is counted. May sleep. */
+/*
+ * @group (NULL: nobody's limit) refused an allocation: reclaim, and where that finds nothing, a victim (oom.h). False: nothing more can be done. Either way the event is counted, and
+ * the time that it took. May sleep.
+ */
 bool bma__pressure_relieve(struct bma__pressure *p, struct bma_group *group);
 /* Charge; reclaim and slow the caller down if need be. False: EDQUOT. May sleep. */
 bool bma__pressure_charge(struct bma__record *r, uint64_t bytes);
 bool bma__pressure_charge_large(struct bma__record *r, uint64_t bytes);
 /* Slow the caller down if a group that pays is above its high. May sleep. */
 void bma__pressure_throttle(struct bma__record *r);
-/* What charges asked for: reclaim, notifications; and records that have ended. May sleep. */
+/* What is charged to @group; 0 if it is gone. A snapshot. */
+uint64_t bma__pressure_usage(const struct bma_group *group);
+/* What was freed on purpose, and stands in stocks, slots and depots, is given up. Returns by how much less than @before is charged. May sleep. */
+uint64_t bma__pressure_flush(const struct bma_group *group, uint64_t before, uint64_t bytes);
+/* What charges asked for: reclaim, notifications, release functions; and records that have ended. May sleep. */
 void bma__pressure_pass(void);
 
 /* All stocks are emptied, and records that have ended are freed. May sleep. */
