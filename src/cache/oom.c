@@ -142,7 +142,7 @@ static enum bma_oom_answer ask_all(struct bma_oom *oom, struct story *s, char *b
 		BMA__OOM_COUNT(oom->group, asked, 1);
 		append(s->asked, sizeof s->asked, " %s", p->name);
 		snprintf(by, size, "%s", p->name);
-		bma__hook_leave(&p->hook);
+		bma__policy_leave(p);
 	}
 	return answer;
 }

@@ -72,11 +72,9 @@ void bma__hook_enter(struct bma__hook *h)
 
 void bma__hook_leave(struct bma__hook *h)
 {
-	bma__lock_take(&bma__group_lock);
 	h->running--;
 	mine = NULL;
 	put(h);
-	bma__lock_drop(&bma__group_lock);
 }
 
 bool bma__hook_inside(void)

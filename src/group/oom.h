@@ -91,8 +91,8 @@ void bma__hook_end(struct bma__hook *h);
 /* In hand until it is put down. Under the lock. */
 void bma__hook_hold(struct bma__hook *h);
 void bma__hook_put(struct bma__hook *h);
-/* Around a call. */
-void bma__hook_enter(struct bma__hook *h); /* under the lock */
+/* Around a call. Under the lock. */
+void bma__hook_enter(struct bma__hook *h);
 void bma__hook_leave(struct bma__hook *h);
 /* Is the calling thread in a call of a hook? */
 bool bma__hook_inside(void);
@@ -111,6 +111,7 @@ int bma__policy_detach(const struct bma_group *handle);
  * The policy of the first group at or above *@at that has one, entered, to be left by the caller; *@at is its parent from then on, NULL above the root. NULL: there is none. May sleep.
  */
 struct bma__policy *bma__policy_enter(const struct bma_group **at);
+void bma__policy_leave(struct bma__policy *p);
 
 /* release.c */
 int bma__release_set(struct bma_group *handle, uint64_t (*fn)(uint64_t bytes, void *ctx), void *ctx,

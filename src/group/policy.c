@@ -77,3 +77,10 @@ struct bma__policy *bma__policy_enter(const struct bma_group **at)
 	bma__lock_drop(&bma__group_lock);
 	return p;
 }
+
+void bma__policy_leave(struct bma__policy *p)
+{
+	bma__lock_take(&bma__group_lock);
+	bma__hook_leave(&p->hook);
+	bma__lock_drop(&bma__group_lock);
+}

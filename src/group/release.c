@@ -120,8 +120,11 @@ bool bma__release_run(struct bma__release *only)
 		return false;
 	r->fn(bytes, r->ctx);
 	errno = saved;
+	/* Both at a time: who finds it running waits for the end that is told of. */
+	bma__lock_take(&bma__group_lock);
 	tell(r);
 	bma__hook_leave(&r->hook);
+	bma__lock_drop(&bma__group_lock);
 	return true;
 }
 
