@@ -19,6 +19,7 @@ struct bma__trigger {
 	struct bma__trigger *next;
 	uint64_t stall_ns, window_ns;
 	uint64_t begun; /* the running window */
+	uint64_t latest;
 	uint64_t now, before;
 	uint64_t told; /* when; 0: never */
 	int fd;
@@ -51,8 +52,9 @@ static void look(struct bma__trigger *t, uint64_t ns, uint64_t now)
 	double left;
 
 	/* Another thread's later moment may have come first. */
-	if (now < t->begun)
-		now = t->begun;
+	if (now < t->latest)
+		now = t->latest;
+	t->latest = now;
 	turn(t, now);
 	t->now += ns < t->window_ns ? ns : t->window_ns;
 	left = 1 - (double)(now - t->begun) / (double)t->window_ns;

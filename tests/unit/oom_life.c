@@ -317,25 +317,29 @@ Test(oom_life, two_policies_that_end_each_other)
 
 		pthread_join(takers[i], &got);
 		cr_assert_not_null(got);
-		cr_assert_eq(bma_oom_policy_detach(g[i]), -ENOENT);
 	}
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(bma_oom_policy_detach(g[i]), -ENOENT);
 }
 
+static _Atomic int lasting;
+
+/* A second is a millisecond, from when the release runs. */
 static int at_once(_Atomic uint32_t *word, uint32_t seen, const struct timespec *timeout)
 {
 	const struct timespec ms = {.tv_nsec = 1000000};
 
-	(void)timeout;
-	return bma__os_real.futex_wait(word, seen, &ms);
+	return bma__os_real.futex_wait(word, seen, atomic_load(&lasting) ? &ms : timeout);
 }
 
 static uint64_t takes_for_ever(struct tenant *t)
 {
 	static _Atomic int first;
 
-	if (!atomic_fetch_add(&first, 1))
-		return waits(t);
-	return 0;
+	if (atomic_fetch_add(&first, 1))
+		return 0;
+	atomic_store(&lasting, 1);
+	return waits(t);
 }
 
 /* As if it waited for something that the caller has. */
@@ -374,6 +378,73 @@ Test(oom_life, a_busy_worker)
 	cr_assert_eq(t->released, 1);
 	atomic_store(&go, 1);
 	pthread_join(taker, NULL);
+}
+
+static void *take_quickly(void *t)
+{
+	uint64_t begun = bma__os_now();
+	void *obj = take(t);
+
+	cr_assert_null(obj);
+	cr_assert_lt(bma__os_now() - begun, 900000000u, "it was told that nothing will come");
+	return NULL;
+}
+
+/* It stands in the queue behind another one when its group goes. */
+Test(oom_life, a_group_is_destroyed_before_its_release_runs)
+{
+	struct bma_group *g = make_limited(NULL, "other", KIB);
+	struct tenant *t, *victim;
+	pthread_t taker, other;
+
+	crowd();
+	if (!bma__worker_runs())
+		return;
+	t = tenant(g, "t", 0);
+	victim = tenant(g, "victim", 0);
+	fill(t, 1);
+	cr_assert_eq(bma_oom_prefer(g, (struct bma_group *[]){victim->group}, 1, -1), 0);
+	t->stubborn = true;
+	bma_oom_set_release(t->group, NULL, NULL, 0);
+	a->instead = waits;
+	quick = true;
+	pthread_create(&taker, NULL, take_one, b);
+	wait_entered(1);
+	pthread_create(&other, NULL, take_quickly, t);
+	bma__os_sleep(50000000);
+	cr_assert_eq(bma_cache_destroy(victim->cache), 0);
+	cr_assert_eq(bma_group_destroy(victim->group), 0);
+	pthread_join(other, NULL);
+	cr_assert_eq(victim->released, 0);
+	atomic_store(&go, 1);
+	pthread_join(taker, NULL);
+}
+
+/* Two that want the same one wait for the same run. */
+Test(oom_life, one_run_for_all)
+{
+	struct bma_group *inner;
+	pthread_t takers[2];
+	struct tenant *low;
+
+	top = make_limited(NULL, "top", 16 * KIB);
+	inner = make_limited(top, "inner", 8 * KIB);
+	low = tenant(inner, "low", 0);
+	b = tenant(top, "b", BMA_OOM_SCORE_MIN);
+	fill(low, 8);
+	fill(b, 8);
+	low->instead = waits;
+	quick = true;
+	pthread_create(&takers[0], NULL, take_one, low); /* inner runs out */
+	wait_entered(1);
+	pthread_create(&takers[1], NULL, take_one, b); /* and top */
+	bma__os_sleep(50000000);
+	cr_assert_eq(low->released, 1);
+	atomic_store(&go, 1);
+	for (int i = 0; i < 2; i++)
+		pthread_join(takers[i], NULL);
+	cr_assert_leq(low->released, 2);
+	cr_assert_geq(low->released, 1);
 }
 
 /* One event makes room for all that wait. */
