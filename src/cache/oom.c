@@ -286,7 +286,7 @@ static bool event(struct bma__pressure *p, struct bma_group *group)
 	find_victims(&oom, p, &s);
 	bma__victims_end(&oom);
 	tell(&s, &oom);
-	return s.freed || bma__oom_has_room(group, p->bytes);
+	return bma__oom_has_room(group, p->bytes) || (s.freed && !s.aborted);
 }
 
 /* False: it did not come. Whoever had the turn may have made room for others. */

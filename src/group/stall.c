@@ -108,6 +108,7 @@ int bma__trigger_add(struct bma_group *handle, uint64_t stall_ns, uint64_t windo
 		return -ENOMEM;
 	*t = (struct bma__trigger){
 		.stall_ns = stall_ns, .window_ns = window_ns, .begun = bma__os_now(), .fd = fd};
+	t->latest = t->begun;
 	bma__lock_take(&bma__group_lock);
 	rc = add(handle, t);
 	bma__lock_drop(&bma__group_lock);

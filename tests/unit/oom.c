@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Out of memory: who is asked, in which order, and what counts. */
 #include "oom.h"
+#include "cache/cache.h"
 #include "said.h"
 
 static struct bma_group *top; /* 64 KiB, for tenants of 1 KiB objects */
@@ -613,20 +614,59 @@ Test(oom, a_recharge_makes_no_victims)
 	released(0, 0, 0);
 }
 
-/* What victims have in slabs comes home, too. */
-Test(oom, slabs_count)
+static enum bma_oom_answer once(struct bma_oom *oom, void *ctx)
+{
+	return ++*(int *)ctx % 2 ? choose(oom, b->group) : BMA_OOM_ABORT;
+}
+
+/* Although some was freed. */
+Test(oom, an_abort_is_the_end)
+{
+	struct bma_cache *large;
+	int calls = 0;
+
+	crowd();
+	b->at_a_time = 10;
+	large = cache_of(a->group, 24 * KIB);
+	cr_assert_eq(attach(top, "once", once, &calls), 0);
+	cr_assert_null(bma_cache_alloc_flags(large, BMA_SLEEP));
+	released(0, 1, 0);
+	cr_assert_eq(calls, 2);
+	cr_assert_eq(oom_of(top).events, 1);
+}
+
+static struct bma_heap *large_heap;
+static void *large;
+
+static uint64_t release_large(uint64_t bytes, void *ctx)
+{
+	(void)ctx;
+	bma_heap_free(large_heap, large);
+	/* Nobody else ends a grace period. */
+	if (!bma__env.worker)
+		bma_poll(BMA_POLL_GP);
+	return bytes;
+}
+
+/* What victims have in slabs comes home, too, after a grace period. */
+Test(oom, large_objects_count)
 {
 	struct bma_heap_attr ha = {.attr_size = sizeof ha};
-	struct bma_heap *heap;
-	void *large;
+	void *obj;
 
 	house();
-	bma_group_set(top, BMA_GROUP_MAX, 4096 * KIB);
+	cr_assert_eq(bma_group_set(top, BMA_GROUP_MAX, 4096 * KIB), 0);
 	ha.group = a->group;
-	heap = bma_heap_create(&ha);
-	large = bma_heap_alloc_flags(heap, 3000 * KIB, BMA_SLEEP);
+	large_heap = bma_heap_create(&ha);
+	large = bma_heap_alloc_flags(large_heap, 3000 * KIB, BMA_SLEEP);
 	cr_assert_not_null(large);
-	cr_assert_null(bma_heap_alloc_flags(heap, 3000 * KIB, BMA_SLEEP));
+	cr_assert_eq(bma_oom_set_release(a->group, NULL, NULL, 0), 0);
+	cr_assert_null(bma_heap_alloc_flags(large_heap, 3000 * KIB, BMA_SLEEP));
 	cr_assert_eq(errno, EDQUOT);
-	bma_heap_free(heap, large);
+	cr_assert_eq(bma_oom_set_release(a->group, release_large, NULL, 0), 0);
+	obj = bma_heap_alloc_flags(large_heap, 3000 * KIB, BMA_SLEEP);
+	cr_assert_not_null(obj);
+	cr_assert_eq(oom_of(a->group).chosen, 1);
+	cr_assert_geq(oom_of(a->group).freed, 3000 * KIB);
+	bma_heap_free(large_heap, obj);
 }

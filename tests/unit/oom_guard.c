@@ -156,9 +156,13 @@ Test(oom_guard, a_merged_cache)
 Test(oom_guard, a_merged_cache_with_a_payer)
 {
 	struct bma_group *g = bma_group_create(NULL, NULL);
+	struct bma_group_stats s;
 
 	check_cache(make_cache(BMA_CACHE_MERGE, g, NULL));
 	check_cache(make_cache(BMA_CACHE_MERGE | BMA_CACHE_COUNT, g, NULL));
+	/* It is no failure of the payer's. */
+	cr_assert_eq(bma_group_stat(g, &s, sizeof s), 0);
+	cr_assert_eq(s.fails[BMA_GROUP_FAIL_MEMORY] + s.fails[BMA_GROUP_FAIL_LIMIT], 0);
 }
 
 Test(oom_guard, caches_that_are_looked_at)
