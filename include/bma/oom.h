@@ -127,8 +127,8 @@ BMA_API int bma_oom_select(struct bma_oom *oom, struct bma_group *group);
 
 /**
  * bma_oom_set_release - What a group does when it is chosen, which makes it a candidate.
- * @release: gives about @bytes back, more if it likes (a whole request, a session); returns how many it thinks it gave, which nobody relies on. One call at a time, with no lock held, on the worker;
- * in the thread whose allocation ran out where there is no worker, or it did not come to it within a second. That thread waits, at most five seconds: what takes longer has freed nothing, as far as this
+ * @release: gives about @bytes back, more if it likes (a whole request, a session); returns how many it thinks it gave, which nobody relies on. One call at a time, with no lock held, on the worker, or in
+ * bma_poll(); in the thread whose allocation ran out where there is no worker, or it did not come to it within a second. That thread waits, at most five seconds: what takes longer has freed nothing, as far as this
  * event goes. It may free by any call, use all calls on groups and destroy its own; what it allocates may be refused, and makes no event of its own. It must not wait for others who allocate. NULL: the group is no candidate any more.
  * @ctx: passed to it.
  * @score: %BMA_OOM_SCORE_MIN to %BMA_OOM_SCORE_MAX; 0: neither likely nor unlikely.

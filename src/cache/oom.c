@@ -151,15 +151,19 @@ static enum bma_oom_answer ask_all(struct bma_oom *oom, struct story *s, char *b
 static struct bma__candidate *choose(struct bma_oom *oom, struct story *s, char *by, size_t size,
 				     struct bma_group **list)
 {
-	struct bma_group *preferred;
+	const struct bma_group *preferred;
 	enum bma_oom_answer answer;
 
-	*list = NULL;
-	preferred = bma__prefer_take(oom, list);
-	if (preferred) {
-		snprintf(by, size, "preferred");
-		return bma__victim_find(oom, preferred);
+	snprintf(by, size, "preferred");
+	while ((preferred = bma__prefer_take(oom, list))) {
+		struct bma__candidate *c = bma__victim_find(oom, preferred);
+
+		if (c)
+			return c;
+		/* Destroyed since. */
+		bma__prefer_tried(*list);
 	}
+	*list = NULL;
 	answer = ask_all(oom, s, by, size);
 	s->aborted = answer == BMA_OOM_ABORT;
 	if (answer != BMA_OOM_NO_POLICY)
