@@ -649,3 +649,59 @@ Test(oom_life, fork_in_a_policy)
 	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 7, "status %x", (unsigned int)status);
 	cr_assert_eq(a->released, 1);
 }
+
+#define THOUSANDS 3000
+
+static _Atomic int handled;
+
+static enum bma_oom_answer handles(struct bma_oom *oom, void *ctx)
+{
+	enum bma_oom_answer answer = bma_oom_largest(oom, ctx);
+
+	/* The one of two that is the smaller. */
+	if (atomic_fetch_add(&handled, 1) % 2)
+		bma_oom_select(oom, a->n < b->n && a->n ? a->group : b->group);
+	return answer;
+}
+
+static void *press(void *t)
+{
+	while (atomic_load(&handled) < THOUSANDS)
+		take(t);
+	return NULL;
+}
+
+static void *come_and_go(void *unused)
+{
+	(void)unused;
+	while (atomic_load(&handled) < THOUSANDS) {
+		struct bma_group *g = make(top, NULL);
+
+		cr_assert_eq(bma_oom_set_release(g, tenant_release, a, 0), 0);
+		bma_oom_prefer(top, &g, 1, -1);
+		attach(top, "handles", handles, NULL);
+		bma__os_sleep(1000000);
+		if (atomic_load(&handled) % 8 == 0)
+			bma_oom_policy_detach(top);
+		cr_assert_eq(bma_group_destroy(g), 0);
+	}
+	return NULL;
+}
+
+/* stress.oom does that for longer, and at random. */
+Test(oom_life, the_oom_handler_under_heavy_pressure_called_thousands_of_times, .timeout = 120)
+{
+	pthread_t t[5];
+
+	crowd();
+	a->at_a_time = b->at_a_time = 2;
+	for (int i = 0; i < 5; i++)
+		pthread_create(&t[i], NULL, i == 4 ? come_and_go : press, i % 2 ? a : b);
+	for (int i = 0; i < 5; i++)
+		pthread_join(t[i], NULL);
+	cr_assert_geq(atomic_load(&handled), THOUSANDS);
+	cr_assert_geq(oom_of(top).asked, THOUSANDS);
+	cr_assert_leq(stat_of(top).current, 32 * KIB);
+	cr_assert_eq(bma_oom_set_release(a->group, NULL, NULL, 0), 0);
+	cr_assert_eq(bma_oom_set_release(b->group, NULL, NULL, 0), 0);
+}
