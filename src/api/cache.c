@@ -381,8 +381,11 @@ static void *refill(struct bma__engine *e)
 			bma__pressure_throttle(e->record);
 		if (obj)
 			return obj;
-		if (atomic_load_explicit(&e->refused, memory_order_acquire) == refused)
+		if (atomic_load_explicit(&e->refused, memory_order_acquire) == refused) {
+			/* Not before: what the system said in between is not for the caller. */
+			errno = ENOMEM;
 			return NULL;
+		}
 		pressure.bytes = e->geo.units * BMA__UNIT_SIZE;
 	} while (bma__pressure_relieve(&pressure,
 				       atomic_load_explicit(&e->refused_by, memory_order_relaxed)));
@@ -406,7 +409,6 @@ void *bma__cache_alloc_sleep(struct bma__engine *e)
 			return obj;
 	}
 	bma__worker_kick_sometimes(e);
-	errno = ENOMEM;
 	obj = refill(e);
 	if (!obj)
 		atomic_fetch_add_explicit(&e->fail_system, 1, memory_order_relaxed);
