@@ -8,6 +8,7 @@
 #include <bma/group.h>
 #include <bma/heap.h>
 #include <bma/object.h>
+#include <bma/oom.h>
 #include <bma/percpu.h>
 #include <bma/rcu.h>
 #include <bma/reserve.h>

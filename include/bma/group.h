@@ -73,8 +73,8 @@ enum bma_group_limit {
  * @BMA_GROUP_EVENT_LOW: it was reclaimed although it was below its low, for nothing else was left.
  * @BMA_GROUP_EVENT_HIGH: a charge ended above high: the caller was slowed down, or the worker asked to reclaim.
  * @BMA_GROUP_EVENT_MAX: a charge was about to go over max.
- * @BMA_GROUP_EVENT_OOM: an allocation that may sleep failed, for reclaim did not find enough.
- * @BMA_GROUP_EVENT_OOM_RECLAIM: reclaim at the limit made room: the allocation went on.
+ * @BMA_GROUP_EVENT_OOM: an allocation that may sleep failed, for neither reclaim nor a victim (<bma/oom.h>) gave enough.
+ * @BMA_GROUP_EVENT_OOM_RECLAIM: reclaim at the limit, or a victim, made room: the allocation went on.
  */
 enum bma_group_event {
 	BMA_GROUP_EVENT_LOW,
@@ -151,7 +151,8 @@ BMA_API struct bma_group *bma_group_create(struct bma_group *parent,
  * @group: the group; NULL is a no-op.
  *
  * What is charged to it, its parent pays for from now on, as do the caches and heaps that it paid for: in a time that depends on how many
- * of these there are, not on objects. Shrinkers and notifications of the group end.
+ * of these there are, not on objects. Shrinkers and notifications of the group end, and so do its policy, release function and triggers (<bma/oom.h>): it waits until
+ * the two functions do not run in another thread, unless it is called by such a function.
  *
  * Context: may sleep. Thread-safe.
  * Returns: 0; -EBUSY while there are groups below it, or when calls in progress did not end within a second (nothing was done); -EINVAL the root or a shared group;
@@ -280,7 +281,8 @@ BMA_API int bma_group_notify(struct bma_group *group, uint64_t bytes, int fd);
 BMA_API int bma_group_unnotify(struct bma_group *group, int fd);
 
 /**
- * bma_stats_print - Write a table of all groups, then of the shared ones, one line each in the words of cgroup v2, to a file descriptor.
+ * bma_stats_print - Write a table of all groups, then of the shared ones, one line each in the words of cgroup v2, to a file descriptor; with "stall", how long callers
+ * waited, nanoseconds, and the name of the group's policy, see bma_oom_stat().
  * Context: may sleep. Returns: 0 or a negative errno.
  */
 BMA_API int bma_stats_print(int fd);

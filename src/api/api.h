@@ -29,6 +29,8 @@ uint64_t bma__cache_flags(uint64_t flags, size_t size, size_t align, bool built)
 
 /* Parts of the calls on caches. Any context, but the one that may sleep. */
 void *bma__cache_none(struct bma__engine *e);
+/* In a guard (forbid.h), for calls that set errno. */
+void *bma__cache_forbidden(void);
 void *bma__cache_taken(struct bma_cache *cache, void *obj, const char *call);
 void bma__cache_given(struct bma__engine *e, void *obj);
 void *bma__cache_alloc_sleep(struct bma__engine *e);

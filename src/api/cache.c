@@ -172,6 +172,8 @@ struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 
 	if (!rc)
 		rc = check(attr);
+	if (!rc && bma__forbid_refuses())
+		rc = -EDEADLK;
 	if (!rc) {
 		payer = bma__payer(attr->group);
 		rc = check_payer(attr, payer);
@@ -255,6 +257,12 @@ void *bma__cache_none(struct bma__engine *e)
 	return NULL;
 }
 
+void *bma__cache_forbidden(void)
+{
+	errno = EDEADLK;
+	return NULL;
+}
+
 /* Are calls to be looked at, by the engine or the handle, or does a gate stand open (sample.h)? Who opens or shuts one does not wait for readers. */
 static bool gated(const struct bma_cache *cache)
 {
@@ -316,6 +324,8 @@ GATED void *alloc_gated(struct bma_cache *cache)
 	}
 	if (!bma__fuzz_fails(BMA__FUZZ_ALLOC)) {
 		obj = bma__step_alloc(e);
+		if (bma__unlikely(!obj) && bma__forbid_refuses())
+			return NULL;
 		obj = bma__likely(obj) ? obj : bma__slot_alloc(e);
 	}
 	return obj ? taken(cache, obj, "bma_cache_alloc") : bma__cache_none(e);
@@ -334,6 +344,9 @@ void *bma__cache_alloc_slow(struct bma_cache *cache)
 	obj = bma__step_alloc(e);
 	if (bma__likely(obj))
 		return obj;
+	/* In a guard the thread is not registered, and each call comes as far as here. */
+	if (bma__forbid_refuses())
+		return NULL;
 	obj = bma__fuzz_fails(BMA__FUZZ_ALLOC) ? NULL : bma__slot_alloc(e);
 	return bma__likely(obj) ? obj : bma__cache_none(e);
 }
@@ -387,8 +400,11 @@ static void *refill(struct bma__engine *e)
 
 void *bma__cache_alloc_sleep(struct bma__engine *e)
 {
-	void *obj = bma__slot_alloc(e);
+	void *obj;
 
+	if (bma__forbid_refuses())
+		return bma__cache_forbidden();
+	obj = bma__slot_alloc(e);
 	if (obj)
 		return obj;
 	bma__init_threads();

@@ -112,6 +112,7 @@ static void child(void)
 	bma__shrinkers_forget();
 	if (!bma__stock_inside())
 		bma__group_recount(bma__record_own);
+	bma__oom_after_fork();
 	bma__worker_after_fork();
 	bma__flavor_after_fork_child();
 	if (bma__cpu.mode != BMA_MODE_GUEST)

@@ -50,6 +50,8 @@ static struct bma_heap *create(const struct bma_heap_attr *a, const struct bma_g
 
 	if (!rc)
 		rc = check(a);
+	if (!rc && bma__forbid_refuses())
+		rc = -EDEADLK;
 	if (rc)
 		goto out;
 	rc = -ENOSPC;

@@ -127,6 +127,11 @@ static void *alloc_large(struct bma_heap *heap, size_t size, unsigned int flags)
 	int rc = -ENOMEM;
 	void *p;
 
+	if (bma__forbid_refuses()) {
+		if (flags & BMA_SLEEP)
+			errno = EDEADLK;
+		return NULL;
+	}
 	if (!(flags & BMA_SLEEP) || heap->flags & (BMA_HEAP_PERCPU | BMA_HEAP_KERNEL_CLASSES)) {
 		bma__heap_refuse(heap);
 		if (flags & BMA_SLEEP)

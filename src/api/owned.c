@@ -15,6 +15,8 @@
 
 static void *refused(struct bma_cache *cache)
 {
+	if (bma__forbid_refuses())
+		return NULL;
 	atomic_fetch_add_explicit(&cache->engine->fail_empty, 1, memory_order_relaxed);
 	return NULL;
 }
@@ -39,6 +41,7 @@ static MANY void *alloc_parts(struct bma_cache *cache, bool charged)
 {
 	struct bma__engine *e = cache->engine;
 	struct bma__refusal why;
+	bool forbidden = false;
 	void *obj = NULL;
 
 	bma__rseq_clear();
@@ -46,10 +49,15 @@ static MANY void *alloc_parts(struct bma_cache *cache, bool charged)
 		return refused(cache);
 	if (!bma__fuzz_fails(BMA__FUZZ_ALLOC)) {
 		obj = bma__step_alloc(e);
-		obj = bma__likely(obj) ? obj : bma__slot_alloc(e);
+		forbidden = bma__unlikely(!obj) && bma__forbid_refuses();
+		obj = bma__likely(obj) || forbidden ? obj : bma__slot_alloc(e);
 	}
 	if (bma__likely(obj))
 		return owned_by(cache, obj, "bma_cache_alloc");
+	if (forbidden) {
+		bma__stock_uncharge(cache->record, e->charge);
+		return NULL;
+	}
 	uncharge_none(cache);
 	return bma__cache_none(e);
 }
@@ -81,10 +89,14 @@ void *bma__owned_alloc_sleep(struct bma_cache *cache)
 	void *obj;
 
 	if (!bma__pressure_charge(cache->record, e->charge)) {
-		errno = EDQUOT;
+		errno = bma__forbidden() ? EDEADLK : EDQUOT;
 		return refused(cache);
 	}
 	obj = bma__step_alloc(e);
+	if (!obj && bma__forbid_refuses()) {
+		bma__stock_uncharge(cache->record, e->charge);
+		return bma__cache_forbidden();
+	}
 	if (!obj)
 		obj = bma__cache_alloc_sleep(e);
 	if (obj)

@@ -16,6 +16,10 @@ struct bma_reserve *bma_reserve_create(struct bma_cache *cache, size_t n)
 		errno = EINVAL;
 		return NULL;
 	}
+	if (bma__forbid_refuses()) {
+		errno = EDEADLK;
+		return NULL;
+	}
 	bma__init_threads();
 	r = bma__reserve_create(cache, n, &rc);
 	if (!r)
@@ -25,8 +29,12 @@ struct bma_reserve *bma_reserve_create(struct bma_cache *cache, size_t n)
 
 void *bma_reserve_alloc(struct bma_reserve *reserve)
 {
-	void *obj = bma__reserve_take(reserve);
+	void *obj;
 
+	/* Not a hot call: what it does next is an exchange on memory that others change. */
+	if (bma__forbid_refuses())
+		return NULL;
+	obj = bma__reserve_take(reserve);
 	if (obj && bma__unlikely(bma__engine_checked(reserve->engine)))
 		bma__checked_taken(reserve->engine, obj, "bma_reserve_alloc");
 	if (obj && bma__unlikely(bma__key_has(reserve->engine)))
@@ -38,6 +46,8 @@ void *bma_reserve_alloc(struct bma_reserve *reserve)
 
 int bma_reserve_refill(struct bma_reserve *reserve)
 {
+	if (bma__forbid_refuses())
+		return -EDEADLK;
 	bma__init_threads();
 	return bma__reserve_fill(reserve);
 }

@@ -28,6 +28,7 @@ static inline bool bma__is_pow2(size_t n)
 
 #include "cpu.h"
 #include "env.h"
+#include "forbid.h"
 #include "guard.h"
 #include "lock.h"
 #include "log.h"

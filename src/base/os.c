@@ -64,10 +64,15 @@ static int os_thread_create(void *(*main)(void *), void *arg, void *handle)
 	return -pthread_create(handle, NULL, main, arg);
 }
 
+static int os_rseq(void *area, uint32_t length, int flags, uint32_t signature)
+{
+	return result(syscall(SYS_rseq, area, length, flags, signature));
+}
+
 #define REAL                                                                                       \
 	{                                                                                          \
 		.map = os_map, .unmap = os_unmap, .advise = os_advise, .bind = os_bind,            \
-		.membarrier = os_membarrier, .futex_wait = os_futex_wait,                          \
+		.membarrier = os_membarrier, .futex_wait = os_futex_wait, .rseq = os_rseq,         \
 		.thread_create = os_thread_create,                                                 \
 	}
 

@@ -20,6 +20,8 @@ struct bma__os {
 	int (*membarrier)(int cmd);
 	int (*futex_wait)(_Atomic uint32_t *word, uint32_t seen, const struct timespec *timeout);
 	int (*thread_create)(void *(*main)(void *), void *arg, void *handle);
+	/* As rseq(2). */
+	int (*rseq)(void *area, uint32_t length, int flags, uint32_t signature);
 };
 
 extern struct bma__os bma__os;

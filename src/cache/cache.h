@@ -26,6 +26,7 @@
 #include "magazine.h"
 #include "merge.h"
 #include "need.h"
+#include "oom.h"
 #include "orphan.h"
 #include "owner.h"
 #include "park.h"

@@ -54,7 +54,9 @@ static int move_once(struct bma__record *r, const struct bma_group *handle,
 
 int bma__payer_move(struct bma__record *r, const struct bma_group *to)
 {
-	struct bma__pressure p = {.bytes = atomic_load_explicit(&r->charged, memory_order_relaxed)};
+	/* Nobody is made a victim of that. */
+	struct bma__pressure p = {.bytes = atomic_load_explicit(&r->charged, memory_order_relaxed),
+				  .victims = UINT32_MAX};
 	struct bma_group *refused;
 	int rc;
 
@@ -126,5 +128,7 @@ int bma__payer_destroy(const struct bma_group *group, struct bma__pin_object **f
 	bma__tree_lock();
 	rc = destroy_locked(bma__group_of(group), freed);
 	bma__tree_unlock();
+	if (!rc)
+		bma__hook_wait_ended(group);
 	return rc;
 }

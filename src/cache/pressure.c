@@ -8,8 +8,7 @@
 #define PACE 10000000u
 #define SERVED 64u
 
-/* Snapshot of what is charged; UINT64_MAX if it is gone: then nothing was gained. */
-static uint64_t usage_of(const struct bma_group *group)
+uint64_t bma__pressure_usage(const struct bma_group *group)
 {
 	const struct bma__group *g = bma__group_of(group);
 
@@ -18,7 +17,7 @@ static uint64_t usage_of(const struct bma_group *group)
 
 static uint64_t freed_since(const struct bma_group *group, uint64_t before)
 {
-	uint64_t now = usage_of(group);
+	uint64_t now = bma__pressure_usage(group);
 
 	return before > now ? before - now : 0;
 }
@@ -195,7 +194,7 @@ static bool has_low(const struct bma_group *group)
 
 uint64_t bma__pressure_reclaim(const struct bma_group *group, uint64_t bytes)
 {
-	uint64_t before = usage_of(group);
+	uint64_t before = bma__pressure_usage(group);
 	bool low = has_low(group);
 
 	if (!drain_stocks(group) || freed_since(group, before) >= bytes)
@@ -217,6 +216,13 @@ uint64_t bma__pressure_reclaim(const struct bma_group *group, uint64_t bytes)
 	return freed_since(group, before);
 }
 
+uint64_t bma__pressure_flush(const struct bma_group *group, uint64_t before, uint64_t bytes)
+{
+	if (drain_stocks(group) && freed_since(group, before) < bytes)
+		drain_engines(group, false, before, bytes);
+	return freed_since(group, before);
+}
+
 static void count_event(const struct bma_group *group, enum bma_group_event event)
 {
 	struct bma__group *g = bma__group_of(group);
@@ -233,14 +239,28 @@ static bool has_room(const struct bma_group *group, uint64_t bytes)
 	return !g || bma__group_room(g) >= bytes;
 }
 
+static bool reclaimed(struct bma__pressure *p, const struct bma_group *group)
+{
+	if (p->tries == TRIES)
+		return false;
+	p->tries++;
+	return bma__pressure_reclaim(group, p->bytes) || has_room(group, p->bytes);
+}
+
 bool bma__pressure_relieve(struct bma__pressure *p, struct bma_group *group)
 {
-	if (!group)
-		return false;
+	uint64_t now;
+	bool made;
+
 	p->group = group;
-	if (p->tries++ == TRIES)
+	/* Not for who is asked who is to give memory back. */
+	if (!group || bma__forbidden())
 		return false;
-	return bma__pressure_reclaim(group, p->bytes) || has_room(group, p->bytes);
+	p->since = bma__os_now();
+	made = reclaimed(p, group) || bma__oom_relieve(p, group);
+	now = bma__os_now();
+	bma__stall_add(group, now - p->since, now);
+	return made;
 }
 
 struct bma_group *bma__pressure_refuser(const struct bma_group *group, uint64_t bytes)
@@ -251,7 +271,7 @@ struct bma_group *bma__pressure_refuser(const struct bma_group *group, uint64_t 
 		return NULL;
 	for (g = first; g; g = g->parent) {
 		uint64_t max = atomic_load_explicit(&g->max, memory_order_relaxed);
-		uint64_t usage = atomic_load_explicit(&g->usage, memory_order_relaxed);
+		uint64_t usage = bma__group_current(g);
 
 		if (usage > max || max - usage < bytes)
 			break;
@@ -304,7 +324,8 @@ bool bma__pressure_charge_large(struct bma__record *r, uint64_t bytes)
 void bma__pressure_throttle(struct bma__record *r)
 {
 	struct bma__group *g = atomic_load_explicit(&r->group, memory_order_relaxed);
-	uint64_t penalty;
+	const struct bma_group *handle;
+	uint64_t penalty, begun, now;
 
 	/* A look at places that stay, should the group go meanwhile. */
 	g = bma__group_over_high(g);
@@ -312,7 +333,11 @@ void bma__pressure_throttle(struct bma__record *r)
 	if (!penalty)
 		return;
 	atomic_fetch_add_explicit(&g->throttled_ns, penalty, memory_order_relaxed);
+	handle = bma__group_handle(g);
+	begun = bma__os_now();
 	bma__os_sleep(penalty);
+	now = bma__os_now();
+	bma__stall_add(handle, now - begun, now);
 }
 
 /* Above high or max: by how much. */
@@ -360,6 +385,7 @@ uint64_t bma__pressure_pass(void)
 	struct bma_group *off[SERVED], *group;
 	uint32_t work, n = 0;
 
+	bma__oom_serve();
 	if (atomic_exchange_explicit(&busy, true, memory_order_acquire))
 		return PACE;
 	while (n < SERVED && (group = bma__group_take_work(&work))) {

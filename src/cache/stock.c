@@ -235,9 +235,9 @@ bool bma__stock_charge_wait(struct bma__record *r, uint64_t bytes, struct bma__r
 {
 	int rc;
 
-	while ((rc = charge(r, bytes, why)) < 0)
+	while ((rc = charge(r, bytes, why)) < 0 && !bma__forbidden())
 		bma__os_sleep(NAP);
-	return rc;
+	return rc > 0;
 }
 
 void bma__stock_carry(struct bma__record *r)

@@ -33,6 +33,7 @@
 struct bma__record;
 struct bma__notify;
 struct bma__sharing;
+struct bma__oom_state;
 
 enum bma__group_state {
 	BMA__GROUP_FREE,
@@ -67,6 +68,7 @@ struct bma__group {
 	_Atomic uint64_t fails[BMA_GROUP_CAUSES];
 	_Atomic uint64_t throttled_ns;
 	_Atomic uint64_t uncharged;
+	_Atomic uint64_t stall_ns; /* how long callers waited on its behalf, or of a group below */
 	/* The most and the least that was seen outside the window since bma__notify_run() looked: what went there and came back was there. */
 	_Atomic uint64_t notify_top, notify_bottom;
 
@@ -79,6 +81,8 @@ struct bma__group {
 	struct bma__record *origins; /* of an offline group: those that were its own */
 	struct bma_shrinker *shrinkers;
 	struct bma__notify *notify;
+	struct bma__oom_state *oom; /* NULL until it is needed, see oom.h */
+	uint64_t created_ns;
 	struct bma__group *free_next;
 	struct bma__group *hash_next; /* names are looked up by a hash of parent and name */
 	struct bma__sharing *sharing; /* NULL: it has nothing to do with shared groups */
@@ -231,6 +235,7 @@ struct bma__group *bma__group_make(struct bma__group *parent, const struct bma_g
 /* In a child of fork, under the lock: usage of all from @own, a function of what the records have; bma__shrinkers_forget(). */
 void bma__group_recount(uint64_t (*own)(const struct bma__group *g));
 
+#include "oom.h"
 #include "shared.h"
 
 #endif /* BMA_GROUP_GROUP_H */

@@ -120,6 +120,7 @@ static void clear(struct bma__group *g, struct bma__group *parent)
 		set(&g->fails[i], 0);
 	set(&g->throttled_ns, 0);
 	set(&g->uncharged, 0);
+	set(&g->stall_ns, 0);
 	g->effective_low = g->effective_min = 0;
 	g->child = g->next = g->prev = NULL;
 	g->children = g->payers = 0;
@@ -127,6 +128,8 @@ static void clear(struct bma__group *g, struct bma__group *parent)
 	g->shrinkers = NULL;
 	g->notify = NULL;
 	g->sharing = NULL;
+	g->oom = NULL;
+	g->created_ns = bma__os_now();
 }
 
 static void configure(struct bma__group *g, const struct bma_group_attr *a)
@@ -219,6 +222,7 @@ void bma__group_unlink(struct bma__group *g)
 	bma__shrinkers_end(g);
 	bma__notify_end(g);
 	bma__shared_end(g);
+	bma__oom_end(g);
 	atomic_store_explicit(&g->state, BMA__GROUP_GONE, memory_order_relaxed);
 	set(&g->max, BMA_GROUP_NO_LIMIT);
 	set(&g->high, BMA_GROUP_NO_LIMIT);
@@ -237,5 +241,6 @@ void bma__group_free(struct bma__group *g)
 	bma__assert(state == BMA__GROUP_GONE && !g->origins && !g->child);
 	take_out(g);
 	bma__sharing_free(g);
+	bma__oom_free(g);
 	bma__place_give(g);
 }

@@ -2,6 +2,8 @@
 /*
  * Figures of all groups as text, in the words of cgroup v2: what is memory.current there is current here and so on, and "max" is no limit.
  *
+ * "stall" is how long callers waited for memory on a group's behalf, nanoseconds; "policy" whose turn it is to decide when it runs out, if it has a policy of its own (include/bma/oom.h).
+ *
  * Names are bytes. In the table a byte that is not printable, a space and a backslash are written as a backslash and three octal digits, as in /proc/mounts. In
  * JSON what is not UTF-8 is U+FFFD.
  */
@@ -90,7 +92,7 @@ static void put_json(struct text *t, const char *path)
 	put(t, "\"");
 }
 
-static void put_path(struct text *t, const char *path)
+static void put_escaped(struct text *t, const char *path)
 {
 	for (const unsigned char *s = (const unsigned char *)path; *s; s++) {
 		if (*s <= ' ' || *s >= 0x7f || *s == '\\')
@@ -121,7 +123,21 @@ static void put_figures(struct text *t, const struct figure *f, size_t n, bool l
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-static void put_group(struct text *t, const char *path, const struct bma_group_stats *s)
+/* Who decides there when it runs out, where somebody does. */
+static void put_policy(struct text *t, const char *name)
+{
+	if (t->json)
+		put(t, ",\"policy\":");
+	else if (*name)
+		put(t, " policy ");
+	if (t->json)
+		put_json(t, name);
+	else
+		put_escaped(t, name);
+}
+
+static void put_group(struct text *t, const char *path, const struct bma_group_stats *s,
+		      const struct bma_oom_stats *oom)
 {
 	const struct figure bytes[] = {{"current", s->current}, {"peak", s->peak}, {"max", s->max},
 				       {"high", s->high},	{"low", s->low},   {"min", s->min}};
@@ -138,28 +154,33 @@ static void put_group(struct text *t, const char *path, const struct bma_group_s
 		put_json(t, path);
 		put(t, ",");
 	} else {
-		put_path(t, path);
+		put_escaped(t, path);
 	}
 	put_figures(t, bytes, COUNT(bytes), true);
 	put(t, t->json ? ",\"events\":{" : " events");
 	put_figures(t, events, COUNT(events), false);
-	put(t, t->json ? "}}" : "\n");
+	put(t, t->json ? "},\"stall\":%llu" : " stall %llu", (unsigned long long)oom->stall_ns);
+	put_policy(t, oom->policy);
+	put(t, t->json ? "}" : "\n");
 }
 
 static int visit(struct bma_group *handle, const struct bma_group_stats *s, void *arg)
 {
 	char path[BMA__GROUP_PATH_MAX];
 	const struct bma__group *g;
+	struct bma_oom_stats oom;
 	struct text *t = arg;
 
 	bma__tree_lock();
 	g = bma__group_of(handle);
-	if (g)
+	if (g) {
 		bma__group_path(g, path, sizeof path);
+		bma__oom_figures(g, &oom);
+	}
 	bma__tree_unlock();
 	if (!g)
 		return 0;
-	put_group(t, path, s);
+	put_group(t, path, s, &oom);
 	t->first = false;
 	return flush(t);
 }

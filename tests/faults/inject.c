@@ -80,7 +80,8 @@ void inject_arm(enum inject_kind kind, long n, bool forever)
 	armed_at = n;
 	armed_forever = forever;
 	atomic_store(&calls, 0);
-	bma__os = (struct bma__os){map, unmap, advise, bind, membarrier, futex_wait, thread_create};
+	bma__os = (struct bma__os){map,	       unmap,	   advise,	  bind,
+				   membarrier, futex_wait, thread_create, bma__os_real.rseq};
 	atomic_store(&armed, true);
 }
 

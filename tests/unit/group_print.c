@@ -43,11 +43,11 @@ Test(group_print, lines)
 	plant();
 	capture(bma_stats_print);
 	cr_assert_str_eq(text, "/ current 60 peak 100 max max high max low 0 min 0 events low 0 "
-			       "high 1 max 1 oom 0 oom_reclaim 0\n"
+			       "high 1 max 1 oom 0 oom_reclaim 0 stall 0\n"
 			       "/agent current 60 peak 100 max 1000 high 90 low 20 min 10 events "
-			       "low 0 high 1 max 1 oom 0 oom_reclaim 0\n"
+			       "low 0 high 1 max 1 oom 0 oom_reclaim 0 stall 0\n"
 			       "/agent/flows current 60 peak 100 max max high max low 0 min 0 "
-			       "events low 0 high 0 max 0 oom 0 oom_reclaim 0\n");
+			       "events low 0 high 0 max 0 oom 0 oom_reclaim 0 stall 0\n");
 }
 
 Test(group_print, json_lines)
@@ -59,15 +59,18 @@ Test(group_print, json_lines)
 		      "{\"path\":\"/"
 		      "\",\"current\":60,\"peak\":100,\"max\":\"max\",\"high\":\"max\",\"low\":0,"
 		      "\"min\":0,"
-		      "\"events\":{\"low\":0,\"high\":1,\"max\":1,\"oom\":0,\"oom_reclaim\":0}},\n"
+		      "\"events\":{\"low\":0,\"high\":1,\"max\":1,\"oom\":0,\"oom_reclaim\":0},"
+		      "\"stall\":0,\"policy\":\"\"},\n"
 		      "{\"path\":\"/"
 		      "agent\",\"current\":60,\"peak\":100,\"max\":1000,\"high\":90,\"low\":20,"
 		      "\"min\":10,"
-		      "\"events\":{\"low\":0,\"high\":1,\"max\":1,\"oom\":0,\"oom_reclaim\":0}},\n"
+		      "\"events\":{\"low\":0,\"high\":1,\"max\":1,\"oom\":0,\"oom_reclaim\":0},"
+		      "\"stall\":0,\"policy\":\"\"},\n"
 		      "{\"path\":\"/agent/"
 		      "flows\",\"current\":60,\"peak\":100,\"max\":\"max\",\"high\":\"max\","
 		      "\"low\":0,\"min\":0,"
-		      "\"events\":{\"low\":0,\"high\":0,\"max\":0,\"oom\":0,\"oom_reclaim\":0}}\n"
+		      "\"events\":{\"low\":0,\"high\":0,\"max\":0,\"oom\":0,\"oom_reclaim\":0},"
+		      "\"stall\":0,\"policy\":\"\"}\n"
 		      "]}\n");
 }
 
@@ -190,7 +193,7 @@ static void value(const char *key)
 		string(word, sizeof word);
 		if (!strcmp(key, "path"))
 			strcpy(paths[n_paths++], word);
-		else
+		else if (strcmp(key, "policy"))
 			cr_assert_str_eq(word, "max");
 	} else {
 		cr_assert(*at >= '0' && *at <= '9' && (*at != '0' || at[1] < '0' || at[1] > '9'));
@@ -279,6 +282,29 @@ Test(group_print, the_longest_line)
 	cr_assert_eq(strlen(paths[n_paths - 1]), 512);
 	capture(bma_stats_print);
 	cr_assert_not_null(strstr(text, "\\001\\001"));
+}
+
+static enum bma_oom_answer decide(struct bma_oom *oom, void *ctx)
+{
+	(void)oom, (void)ctx;
+	return BMA_OOM_NO_POLICY;
+}
+
+Test(group_print, who_decides)
+{
+	const struct bma_oom_policy policy = {
+		.attr_size = sizeof policy, .name = "a \"killer\"", .decide = decide};
+	struct bma_group *g = make(NULL, "g");
+
+	make(g, "below");
+	cr_assert_eq(bma_oom_policy_attach(g, &policy), 0);
+	bma__stall_add(g, 123, 1);
+	capture(bma_stats_print);
+	cr_assert_not_null(strstr(text, " oom_reclaim 0 stall 123 policy a\\040\"killer\"\n"));
+	cr_assert_not_null(strstr(text, "/ current 0"));
+	cr_assert_null(strstr(strstr(text, "/g/below"), "policy"));
+	parse();
+	cr_assert_not_null(strstr(text, "\"stall\":123,\"policy\":\"a \\\"killer\\\"\"}"));
 }
 
 Test(group_print, one_line_for_each_whatever_its_name)
