@@ -4,7 +4,7 @@ set(bench_group main_group.c)
 foreach(workload made inlined exported private pair sixteen depth threads heap payers places vector)
   list(APPEND bench_group workloads/group/${workload}.c)
 endforeach()
-list(APPEND bench_group workloads/shared/borrow.c)
+list(APPEND bench_group workloads/shared/borrow.c workloads/oom/decision.c)
 bench_program(bench-bma-group bma_group "${bench_group}" "" bma)
 string(APPEND bench_manifest "peer\tbma-group\t$<TARGET_FILE:bench-bma-group>\n")
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Accounting groups, under Google Benchmark's command line. */
+#include "workloads/oom/oom.h"
 #include "workloads/shared/shared.h"
 
 int main(int argc, char **argv)
@@ -14,6 +15,7 @@ int main(int argc, char **argv)
 	group_sixteen_register();
 	group_depth_register();
 	shared_borrow_register();
+	oom_decision_register();
 	group_threads_register();
 	group_heap_register();
 	group_payers_register();

@@ -175,6 +175,7 @@ GOALS = (
     Goal("charge, 8 levels / 1", r"^group/depth/", "charge_8_over_1", "<= 3", "bma-group"),
     Goal("one group, 2 threads / 1", r"^group/threads/", "two_over_one", ">= 1.7", "bma-group"),
     Goal("share and unshare, ns", r"^shared/borrow/", "counted_ns", "<= 200", "bma-group"),
+    Goal("a victim among 1000, ns", r"^oom/decision/", "event_ns", "<= 1000000", "bma-group"),
     Goal("bytes of an owner", r"^group/memory/owners/", "vector_bytes", "<= 2", "bma-group"),
     Goal("bytes of a group", r"^group/memory/groups/", "group_bytes", "<= 1024", "bma-group"),
     Goal(

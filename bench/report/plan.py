@@ -64,7 +64,7 @@ FAMILIES = (
         MERGED, ("kmem_cache",) + MALLOCS,
     ),
     Family(r"^percpu/", COUNTERS, ("bma-percpu",), ("padded", "atomic")),
-    Family(r"^(group|shared)/", BMA + GROUP + GROUP_COUNTED, GROUP, ()),
+    Family(r"^(group|shared|oom)/", BMA + GROUP + GROUP_COUNTED, GROUP, ()),
     Family(r"^rcu/", RCU, ("bma-rcu",), CALL_RCU + DEFER_RCU),
     Family(r"^htab", LOCKED, ("bma-rcu",), GLIBC_RCU),
 )
@@ -103,7 +103,7 @@ THEMES = (
     Theme("sizes that nobody knows", r"^heap/"),
     Theme("pools that share their memory", r"^merge/"),
     Theme("counters of each CPU", r"^percpu/"),
-    Theme("accounting groups", r"^(group|shared)/"),
+    Theme("accounting groups", r"^(group|shared|oom)/"),
     Theme("frees that readers delay", r"^rcu/"),
     Theme("the kernel's htab_mem", r"^htab"),
 )
@@ -329,6 +329,8 @@ COLUMNS = (
     Column(r"^group/depth/", "pair_8_over_1", "x pair, 1 level", "lower"),
     Column(r"^shared/borrow/", "counted_ns", "ns share, unshare", "lower"),
     Column(r"^shared/borrow/", "known_ns", "ns, not counted", "lower"),
+    Column(r"^oom/decision/", "decision_ns", "ns decision", "lower"),
+    Column(r"^oom/decision/", "event_ns", "ns event", "lower"),
     Column(r"^group/threads/", "one_ns", "ns one thread", ""),
     Column(r"^group/threads/", "two_ns", "ns two threads", ""),
     Column(r"^group/threads/", "two_over_one", "x one thread", "higher"),

@@ -21,6 +21,7 @@ from goals import GOALS
 PROGRAM = os.environ["BENCH_GROUP"]
 ONE_CPU = ["group/private/size:64", "group/pair/size:64", "group/sixteen/size:64",
            "group/depth/levels:8", "shared/borrow/levels:1", "shared/borrow/levels:8",
+           "oom/decision/groups:1000",
            "group/heap/size:64", "group/memory/groups/n:10000",
            "group/memory/owners/size:16", "group/memory/owners/size:64",
            "group/memory/owners/size:256"]

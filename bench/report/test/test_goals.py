@@ -29,6 +29,7 @@ GROUPS = {
     "group/sixteen/size:64": {"sixteen_over_one": 2.0},
     "group/depth/levels:8": {"charge_8_over_1": 3.0},
     "shared/borrow/levels:1": {"counted_ns": 200.0},
+    "oom/decision/groups:1000": {"event_ns": 1000000.0},
     "group/memory/owners/size:16": {"vector_bytes": 2.0},
     "group/memory/groups/n:10000": {"group_bytes": 1024.0},
     "group/memory/payers/n:10000": {"slot_bytes": 64.0},
