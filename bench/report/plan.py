@@ -55,7 +55,7 @@ class Family:
 
 FAMILIES = (
     Family(
-        r"^(?!heap/|merge/|percpu/|group/|shared/|rcu/|htab)",
+        r"^(?!heap/|merge/|percpu/|group/|shared/|oom/|rcu/|htab)",
         BMA + HEAPS + MERGED + LIMITS + RIVALS, BMA + HEAPS + MERGED, RIVALS,
     ),
     Family(r"^heap/", HEAPS + MALLOCS, HEAPS, MALLOCS),
@@ -192,6 +192,7 @@ GROUPS = (
           peers=tuple(p for p in COUNTERS if p != "bma-percpu-exported"), every=3),
     Group("group", r"^group/(private|pair|sixteen|heap)/", 4, GROUP, every=3),
     Group("shared", r"^shared/", 4, GROUP, every=3, turn=2),
+    Group("oom", r"^oom/", 4, GROUP, every=3, turn=2),
     # Their turns are longer, and for a ratio there have to be some hundred of each.
     Group("group-long", r"^group/(depth|threads)/", 20, GROUP, every=3, turn=1),
     # Once in each process, as above.

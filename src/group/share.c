@@ -342,6 +342,9 @@ static int borrow(struct bma__share *s, uint64_t bytes, struct bma_group **refus
 	return rc;
 }
 
+/*
+ * These two do not block signals: it would cost more than all they do. A handler that forks in one leaves a child in which the lists are whole, and goes on with what it was at, here as there.
+ */
 int bma__shared_borrow(const struct bma_group *shared, const struct bma_group *group,
 		       uint64_t bytes, struct bma_group **refused)
 {
@@ -349,11 +352,11 @@ int bma__shared_borrow(const struct bma_group *shared, const struct bma_group *g
 	int rc;
 
 	*refused = NULL;
-	bma__tree_lock();
+	bma__lock_take(&bma__group_lock);
 	rc = look_attached(shared, group, &s);
 	if (!rc)
 		rc = borrow(s, bytes, refused);
-	bma__tree_unlock();
+	bma__lock_drop(&bma__group_lock);
 	return rc;
 }
 
@@ -363,7 +366,7 @@ int bma__shared_unborrow(const struct bma_group *shared, const struct bma_group 
 	struct bma__share *s;
 	int rc;
 
-	bma__tree_lock();
+	bma__lock_take(&bma__group_lock);
 	rc = look_attached(shared, group, &s);
 	if (!rc && bytes > s->borrow)
 		rc = -ERANGE;
@@ -373,7 +376,7 @@ int bma__shared_unborrow(const struct bma_group *shared, const struct bma_group 
 		change(s, negative(&c, &back), false, NULL);
 		s->borrow -= bytes;
 	}
-	bma__tree_unlock();
+	bma__lock_drop(&bma__group_lock);
 	return rc;
 }
 

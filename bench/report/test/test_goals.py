@@ -67,7 +67,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(outcomes(made(PERCPU, ("padded",), 8.0)), [])
 
     def test_group(self):
-        self.check(GROUPS, plan.GROUP, 10)
+        self.check(GROUPS, plan.GROUP, 11)
         self.assertEqual(outcomes(made(GROUPS, ("bma-inline",), 9.0)), [])
 
     def test_group_threads(self):
