@@ -43,7 +43,7 @@ struct bma_shrinker;
  * struct bma_group_attr - How a group is to be made. Clear the whole struct and set @attr_size; every other field may stay 0.
  *
  * @attr_size: sizeof this struct as the caller knows it, bytes.
- * @name: copied, at most 31 bytes, none of them '/'; no brother has the same. NULL: "group-<number>".
+ * @name: copied, 1 to 31 bytes, none of them '/'; no brother has the same, nor one that is kept by %BMA_GROUP_OFFLINE. NULL: "group-<number>".
  * @flags: BMA_GROUP_*.
  * @max: hard limit: a charge that would go over it fails. 0: none.
  * @high: above it callers that may sleep are slowed down and memory is reclaimed in the background; never fails. 0: none.
@@ -140,7 +140,7 @@ BMA_API struct bma_group *bma_group_root(void);
  * @attr: read only during the call; NULL: all of it as it is cleared.
  *
  * Context: may sleep. Thread-safe. The groups exist in a child of fork, and are its own from then on.
- * Returns: the group, or NULL with errno: EINVAL  an unknown flag, a name with '/' or too long, max below min, a shared @parent (BMA_CONF=verbose says which);
+ * Returns: the group, or NULL with errno: EINVAL  an unknown flag, a name with '/', empty or too long, max below min, a shared @parent (BMA_CONF=verbose says which);
  * E2BIG  attr_size; EEXIST  the name; ESTALE  @parent was destroyed; ELOOP  %BMA_GROUP_DEPTH_MAX; ENOSPC  %BMA_GROUPS_MAX; ENOMEM.
  */
 BMA_API struct bma_group *bma_group_create(struct bma_group *parent,
@@ -192,7 +192,7 @@ BMA_API struct bma_group *bma_group_active(void);
 
 /**
  * bma_group_find - Look a group up by its path: "/" the root, "/agent/flows" the one below it of that name, and so on; "@maps" the shared group (<bma/shared.h>) of that name. Context: may sleep.
- * Returns: the group, or NULL with errno ENOENT or EINVAL (no path).
+ * Returns: the group, or NULL with errno ENOENT, ENOMEM or EINVAL (no path: it does not begin with '/' or '@', or a name in it is empty).
  */
 BMA_API struct bma_group *bma_group_find(const char *path);
 /**
@@ -273,8 +273,9 @@ BMA_API void bma_shrinker_unregister(struct bma_shrinker *shrinker);
 /**
  * bma_group_notify - Write to an eventfd whenever what is charged to a group rises to @bytes or falls below again.
  * @fd: an eventfd(2), nonblocking; 1 is added to it each time, by the worker (or bma_poll()); it must stay open until the notification is ended.
+ *      What rises and falls before the worker looks is told all the same: 2 is added.
  *
- * Context: may sleep. Returns: 0; -ENOSPC 16 of this group exist; -EINVAL; -EBADF; -ESTALE; -ENOMEM.
+ * Context: may sleep. Returns: 0; -ENOSPC 16 of this group exist; -EINVAL @bytes is 0, or @fd blocks; -EBADF; -ESTALE; -ENOMEM.
  */
 BMA_API int bma_group_notify(struct bma_group *group, uint64_t bytes, int fd);
 /** bma_group_unnotify - End all notifications of @group to @fd. Context: may sleep. Returns: 0, -ENOENT or -ESTALE. */
@@ -282,11 +283,12 @@ BMA_API int bma_group_unnotify(struct bma_group *group, int fd);
 
 /**
  * bma_stats_print - Write a table of all groups, then of the shared ones, one line each in the words of cgroup v2, to a file descriptor; with "stall", how long callers
- * waited, nanoseconds, and the name of the group's policy, see bma_oom_stat().
+ * waited, nanoseconds, and the name of the group's policy, see bma_oom_stat(). In names a space, a backslash and bytes that are not printable are
+ * written as a backslash and three octal digits.
  * Context: may sleep. Returns: 0 or a negative errno.
  */
 BMA_API int bma_stats_print(int fd);
-/** bma_stats_write_json - The same as JSON: an object with an array "groups". Context: may sleep. Returns: 0 or a negative errno. */
+/** bma_stats_write_json - The same as JSON: an object with an array "groups". In names what is not UTF-8 is U+FFFD. Context: may sleep. Returns: 0 or a negative errno. */
 BMA_API int bma_stats_write_json(int fd);
 
 BMA_END_DECLS
