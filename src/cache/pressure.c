@@ -225,18 +225,26 @@ uint64_t bma__pressure_flush(const struct bma_group *group, uint64_t before, uin
 
 static void count_event(const struct bma_group *group, enum bma_group_event event)
 {
-	struct bma__group *g = bma__group_of(group);
+	struct bma__group *g;
 
+	bma__tree_lock();
+	g = bma__group_of(group);
 	if (g)
 		bma__group_event(g, event);
+	bma__tree_unlock();
 }
 
 /* Others give back, too, and take what this one found. */
 static bool has_room(const struct bma_group *group, uint64_t bytes)
 {
-	const struct bma__group *g = bma__group_of(group);
+	const struct bma__group *g;
+	bool has;
 
-	return !g || bma__group_room(g) >= bytes;
+	bma__tree_lock();
+	g = bma__group_of(group);
+	has = !g || bma__group_room(g) >= bytes;
+	bma__tree_unlock();
+	return has;
 }
 
 static bool reclaimed(struct bma__pressure *p, const struct bma_group *group)
@@ -265,10 +273,11 @@ bool bma__pressure_relieve(struct bma__pressure *p, struct bma_group *group)
 
 struct bma_group *bma__pressure_refuser(const struct bma_group *group, uint64_t bytes)
 {
-	const struct bma__group *first = bma__group_of(group), *g;
+	struct bma_group *refuser = NULL;
+	const struct bma__group *first, *g;
 
-	if (!first)
-		return NULL;
+	bma__tree_lock();
+	first = bma__group_of(group);
 	for (g = first; g; g = g->parent) {
 		uint64_t max = atomic_load_explicit(&g->max, memory_order_relaxed);
 		uint64_t usage = bma__group_current(g);
@@ -276,7 +285,10 @@ struct bma_group *bma__pressure_refuser(const struct bma_group *group, uint64_t 
 		if (usage > max || max - usage < bytes)
 			break;
 	}
-	return bma__group_handle(g ? g : first);
+	if (first)
+		refuser = bma__group_handle(g ? g : first);
+	bma__tree_unlock();
+	return refuser;
 }
 
 void bma__pressure_end(const struct bma__pressure *p, const struct bma__record *r, bool went_on)
@@ -323,21 +335,15 @@ bool bma__pressure_charge_large(struct bma__record *r, uint64_t bytes)
 
 void bma__pressure_throttle(struct bma__record *r)
 {
-	struct bma__group *g = atomic_load_explicit(&r->group, memory_order_relaxed);
-	const struct bma_group *handle;
-	uint64_t penalty, begun, now;
+	const struct bma_group *group;
+	uint64_t penalty = bma__stock_penalty(r, &group), begun, now;
 
-	/* A look at places that stay, should the group go meanwhile. */
-	g = bma__group_over_high(g);
-	penalty = g ? bma__group_penalty(g) : 0;
 	if (!penalty)
 		return;
-	atomic_fetch_add_explicit(&g->throttled_ns, penalty, memory_order_relaxed);
-	handle = bma__group_handle(g);
 	begun = bma__os_now();
 	bma__os_sleep(penalty);
 	now = bma__os_now();
-	bma__stall_add(handle, now - begun, now);
+	bma__stall_add(group, now - begun, now);
 }
 
 /* Above high or max: by how much. */

@@ -27,7 +27,7 @@ uint64_t bma__pressure_reclaim(const struct bma_group *group, uint64_t bytes);
  * time that it took is counted. May sleep.
  */
 bool bma__pressure_relieve(struct bma__pressure *p, struct bma_group *group);
-/* The first group at or above @group whose limit would refuse so much now, or @group itself. Any context. */
+/* The first group at or above @group whose limit would refuse so much now, or @group itself. May sleep. */
 struct bma_group *bma__pressure_refuser(const struct bma_group *group, uint64_t bytes);
 /* It went on, or failed, after that: count it once. */
 void bma__pressure_end(const struct bma__pressure *p, const struct bma__record *r, bool went_on);

@@ -222,6 +222,24 @@ static int charge(struct bma__record *r, uint64_t bytes, struct bma__refusal *wh
 	return charge_slow(r, bytes, why);
 }
 
+uint64_t bma__stock_penalty(struct bma__record *r, const struct bma_group **group)
+{
+	uint64_t entered, penalty = 0;
+	struct bma__group *g;
+
+	/* In the gate: a walk up the tree from a group that cannot go meanwhile. */
+	if (!enter_open(r, &entered))
+		return 0;
+	g = bma__group_over_high(atomic_load_explicit(&r->group, memory_order_relaxed));
+	if (g) {
+		penalty = bma__group_penalty(g);
+		*group = bma__group_handle(g);
+		atomic_fetch_add_explicit(&g->throttled_ns, penalty, memory_order_relaxed);
+	}
+	leave(r, entered);
+	return penalty;
+}
+
 bool bma__stock_charge(struct bma__record *r, uint64_t bytes, struct bma__refusal *why)
 {
 	int rc = charge(r, bytes, why);

@@ -47,6 +47,10 @@ void bma__stock_set_caps(struct bma__group *top);
 bool bma__stock_close(struct bma__record *r, uint64_t deadline);
 void bma__stock_open(struct bma__record *r);
 
+/*
+ * How long a caller is to be slowed down, nanoseconds, for the group that is most above its high of those that pay for @r, which is @group then; counted as done. Any context.
+ */
+uint64_t bma__stock_penalty(struct bma__record *r, const struct bma_group **group);
 /* Is the calling thread, interrupted by the handler that asks, in a gate? */
 bool bma__stock_inside(void);
 
