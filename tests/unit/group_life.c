@@ -68,7 +68,7 @@ Test(group_life, frees_under_a_drain, .timeout = 60)
 	void *p[8];
 
 	pthread_create(&t, NULL, trims, NULL);
-	for (int i = 0; i < 300000; i++) {
+	for (int i = 0; i < 60000; i++) {
 		for (int k = 0; k < 8; k++)
 			p[k] = bma_cache_alloc_flags(c, BMA_SLEEP);
 		for (int k = 0; k < 8; k++)
@@ -96,7 +96,7 @@ Test(group_life, a_record_outlives_its_handle, .timeout = 60)
 	struct bma_group *g = group(NULL, "g", 2048, 0), *h = group(NULL, "h", 0, 0);
 
 	other = cache(h, BMA_CACHE_MERGE);
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 1000; i++) {
 		struct bma_cache *c = cache(g, BMA_CACHE_MERGE);
 		pthread_t t;
 
