@@ -77,16 +77,6 @@ out:
 	return handle;
 }
 
-/* The group, if it was not destroyed. Any context. */
-static struct bma__group *online(const struct bma_group *handle)
-{
-	struct bma__group *g = bma__group_of(handle);
-
-	if (g && atomic_load_explicit(&g->state, memory_order_relaxed) == BMA__GROUP_ONLINE)
-		return g;
-	return NULL;
-}
-
 /* @excess: how much more is charged than it allows. [lock: group] */
 static int set(struct bma__group *g, enum bma_group_limit limit, uint64_t bytes, uint64_t *excess)
 {
@@ -118,7 +108,7 @@ int bma_group_set(struct bma_group *group, enum bma_group_limit limit, uint64_t 
 	if ((unsigned int)limit > BMA_GROUP_MIN)
 		return refuse("bma_group_set", "an unknown limit");
 	bma__tree_lock();
-	g = online(group);
+	g = bma__group_online(group);
 	if (g)
 		rc = set(g, limit, bytes, &excess);
 	bma__tree_unlock();
@@ -131,7 +121,7 @@ int bma_group_set(struct bma_group *group, enum bma_group_limit limit, uint64_t 
 
 int bma_group_reset_peak(struct bma_group *group)
 {
-	struct bma__group *g = online(group);
+	struct bma__group *g = bma__group_online(group);
 
 	if (!g)
 		return -ESTALE;

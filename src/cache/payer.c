@@ -44,8 +44,8 @@ static int move_once(struct bma__record *r, const struct bma_group *handle,
 	int rc = -ESTALE;
 
 	bma__tree_lock();
-	to = bma__group_of(handle);
-	if (to && atomic_load_explicit(&to->state, memory_order_relaxed) == BMA__GROUP_ONLINE)
+	to = bma__group_online(handle);
+	if (to)
 		rc = move_locked(r, to, &by);
 	*refused = by ? bma__group_handle(by) : NULL;
 	bma__tree_unlock();
@@ -107,7 +107,7 @@ static void reparent(struct bma__group *g)
 
 static int destroy_locked(struct bma__group *g, struct bma__pin_object **freed)
 {
-	if (!g || atomic_load_explicit(&g->state, memory_order_relaxed) != BMA__GROUP_ONLINE)
+	if (!g)
 		return -ESTALE;
 	if (!g->parent)
 		return -EINVAL;
@@ -126,7 +126,7 @@ int bma__payer_destroy(const struct bma_group *group, struct bma__pin_object **f
 	int rc;
 
 	bma__tree_lock();
-	rc = destroy_locked(bma__group_of(group), freed);
+	rc = destroy_locked(bma__group_online(group), freed);
 	bma__tree_unlock();
 	if (!rc)
 		bma__hook_wait_ended(group);

@@ -246,8 +246,8 @@ struct bma_pin_owner *bma__pin_open(const struct bma_group *group, int *rc)
 	if (!o)
 		return NULL;
 	bma__tree_lock();
-	g = bma__group_of(group);
-	if (!g || atomic_load_explicit(&g->state, memory_order_relaxed) != BMA__GROUP_ONLINE)
+	g = bma__group_online(group);
+	if (!g)
 		*rc = -ESTALE;
 	else if (bma__group_is_shared(g))
 		*rc = -EINVAL;
@@ -325,7 +325,7 @@ struct bma__record *bma__pin_payer(const void *obj, uint64_t *bytes)
 	if (!e)
 		return NULL;
 	if (!(e->flags & BMA__CACHE_OWNED)) {
-		*bytes = e->geo.stride * (e->geo.percpu ? bma__percpu.slots + 1 : 1);
+		*bytes = e->charge;
 		return e->record;
 	}
 	*bytes = e->charge;

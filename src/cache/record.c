@@ -49,8 +49,8 @@ static int join(struct bma__record *r, const struct bma_group *handle)
 	int rc = -ESTALE;
 
 	bma__tree_lock();
-	g = bma__group_of(handle);
-	if (g && atomic_load_explicit(&g->state, memory_order_relaxed) == BMA__GROUP_ONLINE) {
+	g = bma__group_online(handle);
+	if (g) {
 		atomic_store_explicit(&r->group, g, memory_order_relaxed);
 		bma__record_link(r, g);
 		rc = 0;

@@ -109,6 +109,8 @@ uint32_t bma__group_count(void);
 
 /* The group of a handle; NULL if it was destroyed, or never was one. An offline one is found. Any context. */
 struct bma__group *bma__group_of(const struct bma_group *handle);
+/* The same if it is online: neither destroyed nor kept for its name. Any context. */
+struct bma__group *bma__group_online(const struct bma_group *handle);
 struct bma_group *bma__group_handle(const struct bma__group *g);
 
 /* Charge @bytes to @g and all above. 0; or -EDQUOT, with the group that refused in @refused, its event counted and its work set. Any context. */

@@ -94,7 +94,7 @@ static int add(struct bma__group *g, struct bma__notify *fresh)
 {
 	uint32_t there = 0;
 
-	if (!g || atomic_load_explicit(&g->state, memory_order_relaxed) != BMA__GROUP_ONLINE)
+	if (!g)
 		return -ESTALE;
 	for (const struct bma__notify *n = g->notify; n; n = n->next)
 		there++;
@@ -122,7 +122,7 @@ int bma__notify_add(struct bma_group *handle, uint64_t bytes, int fd)
 		return -ENOMEM;
 	*n = (struct bma__notify){.bytes = bytes, .fd = fd};
 	bma__tree_lock();
-	rc = add(bma__group_of(handle), n);
+	rc = add(bma__group_online(handle), n);
 	bma__tree_unlock();
 	if (rc)
 		bma__meta_free(n, sizeof *n);

@@ -16,8 +16,8 @@ struct bma__oom_state *bma__oom_state(struct bma__group *g)
 
 int bma__oom_online(const struct bma_group *handle, struct bma__group **g)
 {
-	*g = bma__group_of(handle);
-	if (!*g || atomic_load_explicit(&(*g)->state, memory_order_relaxed) != BMA__GROUP_ONLINE)
+	*g = bma__group_online(handle);
+	if (!*g)
 		return -ESTALE;
 	return bma__oom_state(*g) ? 0 : -ENOMEM;
 }

@@ -107,6 +107,15 @@ struct bma__group *bma__group_of(const struct bma_group *handle)
 	return g;
 }
 
+struct bma__group *bma__group_online(const struct bma_group *handle)
+{
+	struct bma__group *g = bma__group_of(handle);
+
+	if (g && atomic_load_explicit(&g->state, memory_order_relaxed) == BMA__GROUP_ONLINE)
+		return g;
+	return NULL;
+}
+
 struct bma_group *bma__group_handle(const struct bma__group *g)
 {
 	uintptr_t base = (uintptr_t)atomic_load_explicit(&region, memory_order_acquire);

@@ -78,10 +78,9 @@ void bma__prefer_leave(const struct bma__group *g)
 static int check(const struct bma__group *g, struct bma_group *const *victims, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		const struct bma__group *v = bma__group_of(victims[i]);
+		const struct bma__group *v = bma__group_online(victims[i]);
 
-		if (!v ||
-		    atomic_load_explicit(&v->state, memory_order_relaxed) != BMA__GROUP_ONLINE)
+		if (!v)
 			return -ESTALE;
 		if (!bma__group_below(v, g))
 			return -EINVAL;

@@ -76,8 +76,8 @@ int bma__shared_set_pin_max(const struct bma_group *group, uint64_t bytes)
 	int rc = 0;
 
 	bma__tree_lock();
-	g = bma__group_of(group);
-	if (!g || state_of(g) != BMA__GROUP_ONLINE)
+	g = bma__group_online(group);
+	if (!g)
 		rc = -ESTALE;
 	else if (bma__group_is_shared(g))
 		rc = -EINVAL;

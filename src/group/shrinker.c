@@ -35,8 +35,8 @@ struct bma_shrinker *bma__shrinker_add(struct bma_group *handle, uint64_t (*coun
 	if (!s)
 		return NULL;
 	bma__tree_lock();
-	g = bma__group_of(handle);
-	if (g && atomic_load_explicit(&g->state, memory_order_relaxed) == BMA__GROUP_ONLINE) {
+	g = bma__group_online(handle);
+	if (g) {
 		*s = (struct bma_shrinker){
 			.group = g, .number = ++last, .count = count, .scan = scan, .ctx = ctx};
 		for (link = &g->shrinkers; *link;)
