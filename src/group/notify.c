@@ -5,10 +5,9 @@
  * end of a notification nobody writes to its descriptor.
  */
 #include "group.h"
+#include "tell.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #define MOST 16
 
@@ -35,24 +34,14 @@ void bma__notify_crossed(struct bma__group *g, uint64_t now)
 	bma__group_want(g, BMA__GROUP_WORK_NOTIFY);
 }
 
-/* A descriptor that takes no more has been told enough. */
-static void tell(const struct bma__notify *n, uint64_t times)
-{
-	int saved = errno;
-
-	while (write(n->fd, &times, sizeof times) < 0 && errno == EINTR)
-		;
-	errno = saved;
-}
-
 static void look(struct bma__notify *n, uint64_t usage, uint64_t top, uint64_t bottom)
 {
 	bool above = usage >= n->bytes;
 
 	if (above != n->above)
-		tell(n, 1);
+		bma__tell(n->fd, 1);
 	else if (above ? bottom < n->bytes : top >= n->bytes)
-		tell(n, 2); /* there, and back */
+		bma__tell(n->fd, 2); /* there, and back */
 	n->above = above;
 }
 
@@ -110,13 +99,13 @@ static int add(struct bma__group *g, struct bma__notify *fresh)
 
 int bma__notify_add(struct bma_group *handle, uint64_t bytes, int fd)
 {
-	int flags = fcntl(fd, F_GETFL), rc;
+	int rc = bma__tell_check(fd);
 	struct bma__notify *n;
 
-	if (flags < 0)
-		return -EBADF;
-	if (!bytes || !(flags & O_NONBLOCK))
-		return -EINVAL;
+	if (!rc && !bytes)
+		rc = -EINVAL;
+	if (rc)
+		return rc;
 	n = bma__meta_alloc(sizeof *n);
 	if (!n)
 		return -ENOMEM;

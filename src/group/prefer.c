@@ -4,10 +4,9 @@
  * under the lock, as thresholds are (notify.c).
  */
 #include "group.h"
+#include "tell.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #define MOST 64
 
@@ -20,18 +19,15 @@ struct bma__prefer {
 
 static uint32_t lists; /* [lock: group] how many there are */
 
-/* A descriptor that takes no more has been told enough. An empty list is told of once, for it ends with that. */
+/* An empty list is told of once, for it ends with that. */
 static void look(struct bma__oom_state *s)
 {
 	struct bma__prefer *p = s->prefer;
-	const uint64_t one = 1;
-	int saved = errno;
 
 	if (!p || p->n || p->trying)
 		return;
-	while (p->fd >= 0 && write(p->fd, &one, sizeof one) < 0 && errno == EINTR)
-		;
-	errno = saved;
+	if (p->fd >= 0)
+		bma__tell(p->fd, 1);
 	bma__prefer_end(s);
 }
 
@@ -94,16 +90,14 @@ static int check(const struct bma__group *g, struct bma_group *const *victims, s
 
 int bma__prefer_set(struct bma_group *handle, struct bma_group *const *victims, size_t n, int fd)
 {
-	int flags = fd < 0 || !n ? O_NONBLOCK : fcntl(fd, F_GETFL), rc;
+	int rc = fd < 0 || !n ? 0 : bma__tell_check(fd);
 	struct bma__prefer *p = NULL;
 	struct bma__group *g;
 
 	if (n > MOST || (n && !victims) || fd < -1)
 		return -EINVAL;
-	if (flags < 0)
-		return -EBADF;
-	if (!(flags & O_NONBLOCK))
-		return -EINVAL;
+	if (rc)
+		return rc;
 	if (n && !(p = bma__meta_alloc(sizeof *p)))
 		return -ENOMEM;
 	bma__tree_lock();

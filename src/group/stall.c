@@ -6,10 +6,9 @@
  * the other the part that still lies within, as if it had been spread evenly. All under the lock, writing as well: see notify.c.
  */
 #include "group.h"
+#include "tell.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #define MOST 8
 #define WINDOW_LEAST ((uint64_t)100000000)
@@ -24,17 +23,6 @@ struct bma__trigger {
 	uint64_t told; /* when; 0: never */
 	int fd;
 };
-
-static void tell(struct bma__trigger *t, uint64_t now)
-{
-	const uint64_t one = 1;
-	int saved = errno;
-
-	t->told = now;
-	while (write(t->fd, &one, sizeof one) < 0 && errno == EINTR)
-		;
-	errno = saved;
-}
 
 static void turn(struct bma__trigger *t, uint64_t now)
 {
@@ -59,8 +47,10 @@ static void look(struct bma__trigger *t, uint64_t ns, uint64_t now)
 	t->now += ns < t->window_ns ? ns : t->window_ns;
 	left = 1 - (double)(now - t->begun) / (double)t->window_ns;
 	if ((double)t->now + left * (double)t->before >= (double)t->stall_ns &&
-	    (!t->told || now - t->told >= t->window_ns))
-		tell(t, now);
+	    (!t->told || now - t->told >= t->window_ns)) {
+		t->told = now;
+		bma__tell(t->fd, 1);
+	}
 }
 
 void bma__stall_add(const struct bma_group *handle, uint64_t ns, uint64_t now)
@@ -95,14 +85,14 @@ static int add(const struct bma_group *handle, struct bma__trigger *fresh)
 
 int bma__trigger_add(struct bma_group *handle, uint64_t stall_ns, uint64_t window_ns, int fd)
 {
-	int flags = fcntl(fd, F_GETFL), rc;
+	int rc = bma__tell_check(fd);
 	struct bma__trigger *t;
 
-	if (flags < 0)
-		return -EBADF;
-	if (!(flags & O_NONBLOCK) || window_ns < WINDOW_LEAST || window_ns > WINDOW_MOST ||
-	    !stall_ns || stall_ns > window_ns)
-		return -EINVAL;
+	if (!rc && (window_ns < WINDOW_LEAST || window_ns > WINDOW_MOST || !stall_ns ||
+		    stall_ns > window_ns))
+		rc = -EINVAL;
+	if (rc)
+		return rc;
 	t = bma__meta_alloc(sizeof *t);
 	if (!t)
 		return -ENOMEM;
