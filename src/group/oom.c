@@ -74,7 +74,7 @@ bool bma__oom_has_room(const struct bma_group *handle, uint64_t bytes)
 
 	if (!g)
 		return true;
-	usage = atomic_load_explicit(&g->usage, memory_order_relaxed);
+	usage = bma__group_current(g);
 	max = atomic_load_explicit(&g->max, memory_order_relaxed);
 	return usage <= max && bytes <= max - usage;
 }
@@ -113,7 +113,7 @@ void bma__oom_after_fork(void)
 {
 	struct bma__group *g = NULL;
 
-	while (bma__group_root && (g = bma__group_next(bma__group_root, g))) {
+	while (bma__group_root && (g = bma__group_each(bma__group_root, g))) {
 		struct bma__oom_state *s = g->oom;
 
 		if (!s)

@@ -34,6 +34,7 @@ void bma__shared_reap(struct bma__group *g)
 		return;
 	bma__shrinkers_end(g);
 	bma__notify_end(g);
+	bma__oom_end(g);
 	bma__group_free(g);
 }
 

@@ -29,6 +29,32 @@ Test(shared_life, nothing_is_charged)
 	cr_assert_neq(make_shared("short"), s);
 }
 
+static enum bma_oom_answer nobody(struct bma_oom *oom, void *ctx)
+{
+	(void)oom, (void)ctx;
+	return BMA_OOM_NO_POLICY;
+}
+
+/* Its policy goes with it: as many as would fill some blocks of metadata leave none behind. */
+Test(shared_life, its_policy_ends_with_it)
+{
+	const struct bma_oom_policy policy = {
+		.attr_size = sizeof policy, .name = "nobody", .decide = nobody};
+	struct bma_stats before, after;
+
+	for (int i = 0; i < 10000; i++) {
+		struct bma_group *s = make_shared("decides");
+
+		cr_assert_eq(bma_oom_policy_attach(s, &policy), 0);
+		cr_assert_eq(bma_shared_destroy(s), 0);
+		cr_assert(is_gone(s));
+		if (!i)
+			cr_assert_eq(bma_stats_get(&before, sizeof before), 0);
+	}
+	cr_assert_eq(bma_stats_get(&after, sizeof after), 0);
+	cr_assert_eq(after.meta_bytes, before.meta_bytes);
+}
+
 Test(shared_life, a_cache_pays_through_it)
 {
 	struct bma_group *s = make_shared("used");
