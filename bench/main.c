@@ -16,6 +16,7 @@ static const struct {
 	{WORKLOAD_HANDOVER, xmalloc_register},
 	{WORKLOAD_FOOTPRINT, warmup_register},
 	{WORKLOAD_FOOTPRINT, footprint_register},
+	{WORKLOAD_FOOTPRINT, spike_register},
 	{WORKLOAD_FOOTPRINT, mix_register},
 	{WORKLOAD_LATENCY, latency_register},
 	{WORKLOAD_MAPS, maps_register},
@@ -40,6 +41,7 @@ int main(int argc, char **argv)
 			workloads[i].add();
 	}
 #ifdef BENCH_BMA_FIGURES
+	adaptive_register();
 	burst_register();
 	exchanges_register();
 #endif

@@ -115,12 +115,30 @@ static bool expect(struct bma__env *env, const char *word, size_t n)
 		env->thp = true;
 	else if (is(word, n, "tools:off"))
 		env->tools = false;
+	else if (is(word, n, "stats:exit"))
+		env->stats_exit = true;
+	else if (is(word, n, "export"))
+		env->share = true;
 	else if (has_key(word, n, "debug:") && (value = checks_of(word + 6, n - 6)))
 		env->debug |= value;
 	else if (has_key(word, n, "gp_flush_ms:") && (value = ms_of(word + 12, n - 12, 1000)))
 		env->flush_ns = value * NS_PER_MS;
 	else if (has_key(word, n, "sample_ms:") && (value = ms_of(word + 10, n - 10, 10000)))
 		env->sample_ns = value * NS_PER_MS;
+	else if (is(word, n, "idle_ms:0"))
+		env->idle_ns = 0;
+	else if (has_key(word, n, "idle_ms:") && (value = ms_of(word + 8, n - 8, 3600000)))
+		env->idle_ns = value * NS_PER_MS;
+	else if (has_key(word, n, "cache_budget:") && (value = ms_of(word + 13, n - 13, 1 << 20)))
+		env->cache_budget = value << 20;
+	else if (is(word, n, "stats:exit"))
+		env->stats_exit = true;
+	else if (is(word, n, "pressure:on"))
+		env->pressure = true;
+	else if (is(word, n, "purge_ms:0"))
+		env->purge_ns = 0;
+	else if (has_key(word, n, "purge_ms:") && (value = ms_of(word + 9, n - 9, 600000)))
+		env->purge_ns = value * NS_PER_MS;
 	else
 		return false;
 	return true;
@@ -132,7 +150,9 @@ BMA_FUZZ(conf)
 				.rseq = true,
 				.tools = true,
 				.flush_ns = 10 * NS_PER_MS,
-				.sample_ns = 100 * NS_PER_MS};
+				.sample_ns = 100 * NS_PER_MS,
+				.idle_ns = 1000 * NS_PER_MS,
+				.purge_ns = 1000 * NS_PER_MS};
 	size_t n = fuzz_left(in) < TEXT_MAX - 1 ? fuzz_left(in) : TEXT_MAX - 1;
 	unsigned int unknown = 0;
 	char *text = malloc(n + 1);
@@ -154,11 +174,18 @@ BMA_FUZZ(conf)
 	FUZZ_CHECK(lines == unknown, "%u lines for %u unknown words", lines, unknown);
 	FUZZ_CHECK(bma__env.verbose == want.verbose && bma__env.worker == want.worker &&
 			   bma__env.rseq == want.rseq && bma__env.thp == want.thp &&
-			   bma__env.tools == want.tools,
+			   bma__env.tools == want.tools && bma__env.pressure == want.pressure &&
+			   bma__env.stats_exit == want.stats_exit && bma__env.share == want.share,
 		   "a switch is wrong");
 	FUZZ_CHECK(bma__env.index == want.index, "index %d", (int)bma__env.index);
 	FUZZ_CHECK(bma__env.debug == want.debug, "debug %llx", (unsigned long long)bma__env.debug);
 	FUZZ_CHECK(bma__env.flush_ns == want.flush_ns, "flush %llu",
 		   (unsigned long long)bma__env.flush_ns);
+	FUZZ_CHECK(bma__env.idle_ns == want.idle_ns, "idle %llu",
+		   (unsigned long long)bma__env.idle_ns);
+	FUZZ_CHECK(bma__env.cache_budget == want.cache_budget, "budget %llu",
+		   (unsigned long long)bma__env.cache_budget);
+	FUZZ_CHECK(bma__env.purge_ns == want.purge_ns, "purge %llu",
+		   (unsigned long long)bma__env.purge_ns);
 	free(text);
 }

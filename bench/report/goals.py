@@ -81,6 +81,7 @@ GOALS = (
     Goal("fresh ns each", r"^footprint/", "fresh_ns", "<= 30"),
     Goal("fresh ns each, huge pages", r"^footprint_thp/", "fresh_ns", "<= 13"),
     Goal("KiB kept after free and trim", r"^footprint/", "kept_kib", "<= 1024"),
+    Goal("resident / live, 2 s after a spike", r"^footprint_spike/", "ratio_2s", "<= 1.10"),
     Goal("alloc p99.9 / mimalloc", r"^latency/", "alloc_p99.9_ns", "<= 1.0", against=("mimalloc",)),
     Goal(
         "alloc p99.99 / mimalloc", r"^latency/",

@@ -19,6 +19,7 @@ void larson_register(void);
 void xmalloc_register(void);
 void warmup_register(void);
 void footprint_register(void);
+void spike_register(void);
 void mix_register(void);
 void maps_register(void);
 void latency_register(void);
@@ -30,6 +31,7 @@ void merge_handle_register(void);
 /* Of BMA only. */
 void heap_known_register(void);
 void heap_free_register(void);
+void adaptive_register(void);
 void burst_register(void);
 void exchanges_register(void);
 /* Of the methods to defer frees. */

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Load a file into a map; look things up in several threads while another one updates. */
+/*
+ * BPF's maps in user space: load a file into a hash map or a longest prefix match; look things up in several threads while another one updates.
+ *
+ * It teaches <bma/compat/bpf_mem_alloc.h>: the kernel's calls by their names, an allocator for each map, elements that are freed after a grace period.
+ * It prints look-ups and updates each second, or the value of each key that is asked for, and with a check how many answers were wrong: none.
+ */
 #include "table.h"
 
 #include <bma/compat/bpf_mem_alloc.h>

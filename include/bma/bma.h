@@ -7,9 +7,11 @@
 #include <bma/config.h>
 #include <bma/group.h>
 #include <bma/heap.h>
+#include <bma/numa.h>
 #include <bma/object.h>
 #include <bma/oom.h>
 #include <bma/percpu.h>
+#include <bma/profile.h>
 #include <bma/rcu.h>
 #include <bma/reserve.h>
 #include <bma/shared.h>

@@ -17,7 +17,7 @@
 #ifndef BMA_CACHE_H
 #define BMA_CACHE_H
 
-#include <bma/config.h>
+#include <bma/numa.h>
 
 BMA_BEGIN_DECLS
 
@@ -174,7 +174,8 @@ struct rcu_flavor_struct;
  *           0: one magazine at creation, then as much as is in use, from two magazines to 4 x @high
  *           per slot in use, or that much where objects are freed on other CPUs than they are
  *           allocated on; doubled (to at most 16 times that) whenever an any-context call finds the
- *           depot empty.
+ *           depot empty, until the depot was not used for a quarter of purge_ms (BMA_CONF), twice as long after each time.
+ * @numa: which NUMA nodes its slabs are to be on, see <bma/numa.h>. Unless it is all zeros the cache is not merged, and has no per-CPU objects.
  * @limbo_max: bytes of objects that may wait for a grace period; 0: the larger of 64 MiB and a quarter
  *             of the cache's live bytes. Half way there grace periods are begun early. Any-context frees may
  *             exceed it (counted); see bma_cache_free_rcu_flags() for those that wait.
@@ -196,6 +197,7 @@ struct bma_cache_attr {
 	size_t reserve;
 	size_t limbo_max;
 	struct bma_group *group;
+	struct bma_numa numa;
 };
 
 /**
@@ -209,7 +211,7 @@ struct bma_cache_attr {
  * Returns: the cache, or NULL with errno:
  *   EINVAL  size 0 or over the maximum, an alignment that is no power of two or over the maximum,
  * an unknown flag, flags that do not go together, with ctor, dtor or this size, low over reserve, high below batch, a reserve of
- * more than UINT32_MAX objects or more bytes than addresses (BMA_CONF=verbose names the field); E2BIG
+ * more than UINT32_MAX objects or more bytes than addresses, a node of @numa that is not there or has no memory (BMA_CONF=verbose names the field); E2BIG
  * attr_size smaller or larger than this library knows; ENOMEM  the system gave no memory; EDQUOT  a limit of its group does not allow for its first objects; ESTALE  @group,
  * or the active one, was destroyed; EPERM  %BMA_CACHE_NOCHARGE without the root; ENOSPC
  * 65534 caches exist, merged ones counted once.

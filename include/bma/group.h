@@ -281,16 +281,6 @@ BMA_API int bma_group_notify(struct bma_group *group, uint64_t bytes, int fd);
 /** bma_group_unnotify - End all notifications of @group to @fd. Context: may sleep. Returns: 0, -ENOENT or -ESTALE. */
 BMA_API int bma_group_unnotify(struct bma_group *group, int fd);
 
-/**
- * bma_stats_print - Write a table of all groups, then of the shared ones, one line each in the words of cgroup v2, to a file descriptor; with "stall", how long callers
- * waited, nanoseconds, and the name of the group's policy, see bma_oom_stat(). In names a space, a backslash and bytes that are not printable are
- * written as a backslash and three octal digits.
- * Context: may sleep. Returns: 0 or a negative errno.
- */
-BMA_API int bma_stats_print(int fd);
-/** bma_stats_write_json - The same as JSON: an object with an array "groups". In names what is not UTF-8 is U+FFFD. Context: may sleep. Returns: 0 or a negative errno. */
-BMA_API int bma_stats_write_json(int fd);
-
 BMA_END_DECLS
 
 #endif /* BMA_GROUP_H */

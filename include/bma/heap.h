@@ -47,6 +47,7 @@ struct bma_heap;
  * @cache_flags: for the classes: %BMA_CACHE_DEBUG, %BMA_CACHE_REDZONE, %BMA_CACHE_POISON, %BMA_CACHE_ZERO_FREE, %BMA_CACHE_TRACK,
  *               %BMA_CACHE_QUARANTINE, %BMA_CACHE_GUARD (classes up to 4096 bytes), %BMA_CACHE_RANDOM, %BMA_CACHE_KEY.
  * @rcu: flavour of RCU, as for a cache.
+ * @numa: as for a cache; unless it is all zeros the heap has to be a private one, of objects that are not per-CPU.
  * @group: who pays, as for a cache: for each object of a heap that shares its classes, for slabs of one that does not, and for large objects.
  */
 struct bma_heap_attr {
@@ -56,6 +57,7 @@ struct bma_heap_attr {
 	uint64_t cache_flags;
 	const struct rcu_flavor_struct *rcu;
 	struct bma_group *group;
+	struct bma_numa numa;
 };
 
 /**
@@ -208,8 +210,8 @@ BMA_API void bma_heap_free(struct bma_heap *heap, void *ptr);
 
 /**
  * bma_heap_free_sized - Give an object back whose size is known.
- * @heap, @ptr: as bma_heap_free(); @size: what was asked for when it was allocated. Not what bma_heap_realloc() made it less to, which may have
- * left it in its class; who knows sizes and no more, as allocators that Lua and C++ call do, moves an object whenever bma_heap_cache() of both differ.
+ * @heap: the very one that it was allocated from, not one of those that bma_heap_free() also takes; @ptr: as there;
+ * @size: what was asked for when it was allocated. Not what bma_heap_realloc() made it less to, which may have left it in its class; who knows sizes and no more, as allocators that Lua and C++ call do, moves an object whenever bma_heap_cache() of both differ.
  *
  * Cheaper than bma_heap_free(). Of the misuse that is told there this call finds only what bma_cache_free() does.
  *

@@ -12,6 +12,8 @@
  *
  * The design follows the Linux kernel's per-CPU allocator (one offset per CPU for all objects) and its this_cpu operations; the addition
  * is a restartable sequence (rseq(2)).
+ *
+ * Ordering: MO-31 (docs/memory-ordering.md).
  */
 #ifndef BMA_PERCPU_H
 #define BMA_PERCPU_H

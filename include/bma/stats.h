@@ -24,118 +24,144 @@ enum bma_mode {
 	BMA_MODE_GUEST,
 };
 
+/*
+ * Figures are made of the lists below: F(name, unit, text) is a uint64_t of a struct (BMA__FIGURE of <bma/numa.h>), a word in what bma_stats_write() prints, and a line of docs/statistics.md.
+ */
+/* The process. */
+#define BMA_STATS_FIGURES(F)                                                                       \
+	F(slots, "slots", "slot indices that exist")                                               \
+	F(nodes, "nodes", "NUMA nodes that are told apart")                                        \
+	F(caches, "caches", "engines: caches and heap classes, those that share memory once")      \
+	F(chunk_bytes, "bytes", "mapped for slabs")                                                \
+	F(slab_bytes, "bytes", "of these in slabs and large objects")                              \
+	F(magazine_bytes, "bytes", "mapped for magazines")                                         \
+	F(meta_bytes, "bytes", "mapped for metadata of slabs, caches and heaps")                   \
+	F(purge_bytes, "bytes", "of slabs that wait for a grace period before they go back")       \
+	F(grace_periods, "count", "grace periods waited for, of all flavours")                     \
+	F(grace_periods_frozen, "flag",                                                            \
+	  "1: a child of fork in which none can end, of one flavour at least")                     \
+	F(worker_wakes, "count", "times that the worker was woken")                                \
+	F(worker_passes, "count", "passes of the worker, or of bma_poll(), over a cache")          \
+	F(cache_budget, "bytes",                                                                   \
+	  "of objects that the slots of all caches may hold (BMA_CONF=cache_budget)")              \
+	F(cache_budget_used, "bytes", "that they may hold now, each by its own limit")             \
+	F(dirty_bytes, "bytes",                                                                    \
+	  "that slabs held and that are free, but not given back to the system yet")               \
+	F(purged_bytes, "bytes", "that were, ever")                                                \
+	F(pressure_events, "count",                                                                \
+	  "times that the system told of memory pressure (BMA_CONF=pressure:on)")
+
 /**
  * struct bma_stats - The whole process.
  *
- * @mode: an enum bma_mode; @mode_reason: why that one, a constant string.
- * @slots: slot indices that exist; @nodes: NUMA nodes that are told apart; @caches: caches that
- * exist.
- * @chunk_bytes: bytes mapped for slabs; @slab_bytes: bytes of these that slabs hold.
- * @magazine_bytes: bytes mapped for magazines; @meta_bytes: bytes mapped for slabs' metadata.
- * @purge_bytes: bytes of slabs that wait for a grace period before they go back to the system.
- * @grace_periods: grace periods waited for, of all flavours; @grace_periods_frozen: 1 in a child of fork in
- * which none can end, of one flavour at least; @worker_wakes: times the worker was woken.
- * @worker_passes: passes of the worker or of bma_poll() over a cache.
+ * @mode: an enum bma_mode; @mode_reason: why that one, a constant string. The rest: BMA_STATS_FIGURES.
  */
 struct bma_stats {
 	uint32_t mode;
-	uint32_t slots;
 	const char *mode_reason;
-	uint64_t nodes;
-	uint64_t caches;
-	uint64_t chunk_bytes;
-	uint64_t slab_bytes;
-	uint64_t magazine_bytes;
-	uint64_t meta_bytes;
-	uint64_t purge_bytes;
-	uint64_t grace_periods;
-	uint64_t grace_periods_frozen;
-	uint64_t worker_wakes;
-	uint64_t worker_passes;
+	BMA_STATS_FIGURES(BMA__FIGURE)
 };
 
+/* One cache; of those that share memory, what they share. */
+#define BMA_CACHE_FIGURES(F)                                                                       \
+	F(object_size, "bytes", "asked for")                                                       \
+	F(stride, "bytes", "that an object takes in its slab")                                     \
+	F(capacity, "objects", "per magazine")                                                     \
+	F(slot_high, "objects", "that a slot keeps at most; the largest slot's")                   \
+	F(slots_used, "slots", "that hold or held objects of it")                                  \
+	F(carved, "objects", "carved from slabs")                                                  \
+	F(live, "objects", "with users")                                                           \
+	F(cached, "objects", "in magazines of slots and depots")                                   \
+	F(limbo, "objects", "passed to free_rcu and not yet reusable")                             \
+	F(parked, "objects", "freed with no magazine at hand, to be collected")                    \
+	F(reserved, "objects", "in reserves")                                                      \
+	F(slab_free, "objects", "back in their slabs")                                             \
+	F(slabs, "slabs", "held")                                                                  \
+	F(slab_bytes, "bytes", "of these, with copies")                                            \
+	F(depot, "objects", "in depots, part of cached")                                           \
+	F(depot_target, "objects", "the stock that the worker keeps there")                        \
+	F(depot_exchanges, "magazines",                                                            \
+	  "that moved between a slot and a depot, full or empty, either way")                      \
+	F(refills, "magazines", "carved")                                                          \
+	F(drains, "magazines", "returned to slabs")                                                \
+	F(parks, "objects", "ever parked")                                                         \
+	F(fail_depot_empty, "calls",                                                               \
+	  "that got NULL because slot and depot were empty, or because a group refused the "       \
+	  "charge")                                                                                \
+	F(fail_system, "calls", "that may sleep and got NULL because the system had no memory")    \
+	F(fail_refill, "magazines", "that the worker could not refill because the system refused") \
+	F(aborts, "calls", "that left a restartable sequence for a guest slot after 8 aborts")     \
+	F(limbo_peak, "objects",                                                                   \
+	  "that waited for a grace period at once, at most; those that still gathered in a slot "  \
+	  "not counted")                                                                           \
+	F(limbo_max, "objects", "that may wait, see struct bma_cache_attr")                        \
+	F(limbo_overruns, "objects", "that any-context calls freed beyond it")                     \
+	F(handles, "handles",                                                                      \
+	  "merged caches and heaps that share this memory; 0: a cache that shares nothing")        \
+	F(counted, "objects", "live of this cache alone, if it is merged and has BMA_CACHE_COUNT") \
+	F(slot_grows, "count", "times that a slot got twice the magazines")                        \
+	F(slot_shrinks, "count",                                                                   \
+	  "times that a slot was drained and begins anew, by bma_trim() and others, too")          \
+	F(idle_drains, "count", "of these, because it was idle or others missed room")             \
+	F(budget_refused, "count", "times that the budget began to refuse a slot what it asked for")
+
 /**
- * struct bma_cache_stats - One cache. Objects, unless another unit is named.
+ * struct bma_cache_stats - One cache.
  *
- * The ledger: live + cached + limbo + parked + reserved + slab_free = carved, exact when no call of
+ * The ledger: live + cached + limbo + parked + reserved + slab_free = carved, always; exact when no call of
  * the program is in progress (passes of the worker are waited for); otherwise an object that is on its way may be missing from its line and shows as
  * live.
  *
- * @object_size: bytes asked for; @stride: bytes an object takes in its slab.
- * @capacity: objects per magazine; @slot_high: objects a slot keeps at most (the largest slot's).
- * @slots_used: slots that hold or held objects of this cache.
- * @carved: objects carved from slabs; @live: with the user; @cached: in magazines of slots and
- * depot.
- * @rcu: name of the flavour, a string that stays.
- * @limbo: passed to free_rcu and not yet reusable; @limbo_peak: the most that were waiting at once for a grace
- * period, those that still gathered in a slot not counted; @limbo_max: the limit, see struct bma_cache_attr;
- * @limbo_overruns: objects that any-context calls freed beyond it. @parked: freed with no magazine at hand, to be collected.
- * @reserved: in reserves; @slab_free: back in their slabs.
- * @slabs: slabs held; @slab_bytes: their bytes.
- * @depot: objects in the depot (part of @cached); @depot_target: the stock the worker keeps there.
- * @depot_exchanges: magazines that moved between a slot and the depot, full or empty, either way.
- * @refills: magazines carved; @drains: magazines returned to slabs; @parks: objects ever parked.
- * @fail_depot_empty: any-context allocations that returned NULL because slot and depot were empty.
- * @fail_system: may-sleep allocations that returned NULL because the system had no memory.
- * @fail_refill: refills by the worker that the system refused.
- * @handles: merged caches and heaps that share this memory, 0 for a cache that shares nothing: the other figures but @name are then those of all of
- * them. @counted: live objects of this cache alone, if it is merged and made with %BMA_CACHE_COUNT.
- * @aborts: calls that left a restartable sequence for a guest slot after 8 aborts.
+ * @name: its name; @rcu: name of the flavour, a string that stays. The rest: BMA_CACHE_FIGURES.
  */
 struct bma_cache_stats {
 	char name[32];
-	uint64_t object_size;
-	uint64_t stride;
-	uint64_t capacity;
-	uint64_t slot_high;
-	uint64_t slots_used;
-	uint64_t carved;
-	uint64_t live;
-	uint64_t cached;
-	uint64_t limbo;
-	uint64_t parked;
-	uint64_t reserved;
-	uint64_t slab_free;
-	uint64_t slabs;
-	uint64_t slab_bytes;
-	uint64_t depot;
-	uint64_t depot_target;
-	uint64_t depot_exchanges;
-	uint64_t refills;
-	uint64_t drains;
-	uint64_t parks;
-	uint64_t fail_depot_empty;
-	uint64_t fail_system;
-	uint64_t fail_refill;
-	uint64_t aborts;
 	const char *rcu;
-	uint64_t limbo_peak;
-	uint64_t limbo_max;
-	uint64_t limbo_overruns;
-	uint64_t handles;
-	uint64_t counted;
+	BMA_CACHE_FIGURES(BMA__FIGURE)
 };
+
+/* One flavour of RCU. */
+#define BMA_RCU_FIGURES(F)                                                                         \
+	F(running_ns, "ns",                                                                        \
+	  "that the present grace period has been running; 0: none runs; one that never ends has " \
+	  "a reader that never leaves")                                                            \
+	F(longest_ns, "ns", "of the longest that ended")                                           \
+	F(grace_periods, "count", "that ended")                                                    \
+	F(limbo_bytes, "bytes", "of objects that wait")                                            \
+	F(limbo_peak_bytes, "bytes", "of these at most")                                           \
+	F(purge_bytes, "bytes", "of slabs that wait before they go back to the system")            \
+	F(frozen, "flag", "1: a child of fork in which no grace period can end")
 
 /**
  * struct bma_rcu_stats - One flavour of RCU in use.
  *
- * @name: "memb", "mb", "qsbr", "bp"; or the address of its table.
- * @running_ns: how long the present grace period has been running; 0: none runs. One that never ends has
- * a reader that never leaves.
- * @longest_ns: the longest that ended; @grace_periods: how many did.
- * @limbo_bytes: bytes of objects that wait; @limbo_peak_bytes: the most there were.
- * @purge_bytes: bytes of slabs that wait before they go back to the system.
- * @frozen: 1 in a child of fork in which no grace period can end.
+ * @name: "memb", "mb", "qsbr", "bp"; or the address of its table. The rest: BMA_RCU_FIGURES.
  */
 struct bma_rcu_stats {
 	char name[16];
-	uint64_t running_ns;
-	uint64_t longest_ns;
-	uint64_t grace_periods;
-	uint64_t limbo_bytes;
-	uint64_t limbo_peak_bytes;
-	uint64_t purge_bytes;
-	uint64_t frozen;
+	BMA_RCU_FIGURES(BMA__FIGURE)
+};
+
+/* Where the memory of all caches and heaps is. */
+#define BMA_LEDGER_FIGURES(F)                                                                      \
+	F(live, "bytes", "of objects with users, and of large ones")                               \
+	F(cached, "bytes", "of objects in magazines and reserves")                                 \
+	F(limbo, "bytes", "of objects that wait for a grace period, and of slabs that do")         \
+	F(parked, "bytes", "of objects freed with no magazine at hand")                            \
+	F(slab_free, "bytes",                                                                      \
+	  "of slabs that hold no object: free, not carved yet, colour, tails; and of chunks that " \
+	  "hold no slab but have pages")                                                           \
+	F(metadata, "bytes", "of everything that is not in slabs")                                 \
+	F(resident, "bytes", "all of these")
+
+/**
+ * struct bma_ledger - The process's memory by where it is: live + cached + limbo + parked + slab_free + metadata = resident, always; exact when no call of
+ * the program is in progress. Resident is what the library may have touched, not what the system counts: pages of a slab that nobody touched yet are in it.
+ *
+ * The fields: BMA_LEDGER_FIGURES.
+ */
+struct bma_ledger {
+	BMA_LEDGER_FIGURES(BMA__FIGURE)
 };
 
 /**
@@ -173,6 +199,58 @@ BMA_API size_t bma_cache_names(struct bma_cache *cache, char (*names)[32], size_
  * Context: any. Returns: 0, -EINVAL, or -ENOENT if so many are not in use.
  */
 BMA_API int bma_rcu_stats_get(unsigned int nth, struct bma_rcu_stats *stats, size_t size);
+
+/**
+ * bma_ledger_get - The ledger of the process.
+ * @ledger: where it goes; @size: sizeof(struct bma_ledger) as the caller knows it.
+ *
+ * Looks at all caches: for people and tools, not for each request. Context: may sleep. Returns: 0, or -EINVAL.
+ */
+BMA_API int bma_ledger_get(struct bma_ledger *ledger, size_t size);
+
+/**
+ * bma_cache_visit - Call a function for each cache and heap class, those that share memory once.
+ * @prefix: of their names; NULL or "": all.
+ * @fn: gets figures and @arg; a result other than 0 ends the walk. It may make any call but destroy what it is told of.
+ *
+ * Context: may sleep. Returns: what @fn returned last, 0 if there is none.
+ */
+BMA_API int bma_cache_visit(const char *prefix,
+			    int (*fn)(const struct bma_cache_stats *stats, void *arg), void *arg);
+
+/** BMA_STATS_JSON - For bma_stats_write(): JSON, one object with a key for each part; else text, a line for each thing. */
+#define BMA_STATS_JSON 1u
+/** BMA_STATS_PROCESS - The process and its ledger. */
+#define BMA_STATS_PROCESS 2u
+/** BMA_STATS_CACHES - Each cache. */
+#define BMA_STATS_CACHES 4u
+/** BMA_STATS_SLOTS - Each slot of each cache. */
+#define BMA_STATS_SLOTS 8u
+/** BMA_STATS_NODES - Each NUMA node. */
+#define BMA_STATS_NODES 16u
+/** BMA_STATS_RCU - Each flavour of RCU. */
+#define BMA_STATS_RCU 32u
+/** BMA_STATS_GROUPS - Each accounting group in the words of cgroup v2, then the shared ones, with "stall", how long callers waited on its behalf. */
+#define BMA_STATS_GROUPS 64u
+/** BMA_STATS_ALL - All parts. */
+#define BMA_STATS_ALL 126u
+
+/**
+ * bma_stats_write - Write figures to a file descriptor.
+ * @fd: where to. @flags: parts, and %BMA_STATS_JSON; 0: as %BMA_STATS_PROCESS | %BMA_STATS_GROUPS, which is little.
+ * @prefix: only caches whose names begin so; NULL: all.
+ *
+ * The words are those of the structs. In text a byte of a name that is not printable, a space and a backslash are three octal digits behind a backslash, as in
+ * /proc/mounts; in JSON what is not UTF-8 is U+FFFD. BMA_CONF=stats:exit writes all of it, as text, to the standard error when the process ends by exit().
+ *
+ * Context: may sleep. Returns: 0 or a negative errno: -EINVAL  an unknown flag; what write(2) said.
+ */
+BMA_API int bma_stats_write(int fd, unsigned int flags, const char *prefix);
+
+/** bma_stats_print - bma_stats_write() with flags 0. Context: may sleep. */
+BMA_API int bma_stats_print(int fd);
+/** bma_stats_write_json - The same as JSON. Context: may sleep. */
+BMA_API int bma_stats_write_json(int fd);
 
 BMA_END_DECLS
 

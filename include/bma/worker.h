@@ -22,7 +22,9 @@ BMA_BEGIN_DECLS
  *
  * Refills depots that fell below their low watermark, drains those above their high one, collects
  * parked objects. With %BMA_POLL_GP and something waiting for a grace period it waits for one,
- * last.
+ * last. Where there is no worker it also writes the page of BMA_CONF=export, at most once a second.
+ *
+ * Gives back what has been free for BMA_CONF=purge_ms (1000): called at least that often, as the worker would.
  *
  * Context: may sleep; with %BMA_POLL_GP not inside an RCU read section. Thread-safe.
  * Returns: the number of magazines moved (0: there was nothing to do), -EINVAL for unknown flags,
@@ -34,8 +36,11 @@ BMA_API int bma_poll(unsigned int flags);
 /**
  * bma_trim - Give back all memory that holds no live object.
  *
+ * Only of 2 MiB that may be one huge page, and of which more than half is in use, free parts stay: giving them back would break the page.
+ *
  * Empties the magazines of every CPU, returns their objects to the slabs, and the pages of wholly
- * free slabs to the system after a grace period, for which it waits.
+ * free slabs to the system after a grace period, for which it waits. No stock is left: who may not sleep finds nothing but
+ * a bma_reserve_create() until somebody asked for more (a call that failed does) and the worker, or bma_poll(), refilled.
  *
  * Context: may sleep, not inside an RCU read section. Thread-safe; other threads may go on allocating
  * and freeing meanwhile.
@@ -49,7 +54,8 @@ BMA_API int bma_trim(void);
  * bma_shutdown - Stop and join the threads of the library.
  *
  * Caches stay usable; the threads start again in the next may-sleep call that needs them. For
- * programs that must be single-threaded at some point, and before unloading.
+ * programs that must be single-threaded at some point, and before unloading. The page of BMA_CONF=export
+ * is removed, and comes back with the worker.
  *
  * Context: may sleep, not inside an RCU read section, not from a constructor of a cache.
  * Returns: 0, or -EDEADLK inside a read section (nothing was done), or -ETIMEDOUT as for bma_trim()

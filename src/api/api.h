@@ -34,6 +34,8 @@ void *bma__cache_forbidden(void);
 void *bma__cache_taken(struct bma_cache *cache, void *obj, const char *call);
 void bma__cache_given(struct bma__engine *e, void *obj);
 void *bma__cache_alloc_sleep(struct bma__engine *e);
+/* Any context, unless @want says it may sleep. */
+void *bma__cache_alloc_on(struct bma__engine *e, const struct bma__numa_want *want);
 
 /* The calls on handles whose objects have owners. */
 void *bma__owned_alloc(struct bma_cache *cache);
@@ -41,6 +43,7 @@ void *bma__owned_alloc(struct bma_cache *cache);
 void *bma__owned_alloc_quick(struct bma_cache *cache);
 void bma__owned_free_quick(struct bma_cache *cache, void *obj);
 void *bma__owned_alloc_sleep(struct bma_cache *cache);
+void *bma__owned_alloc_on(struct bma_cache *cache, const struct bma__numa_want *want);
 void bma__owned_free(struct bma_cache *cache, void *obj);
 /* The user has it no more; it is charged until its grace period is over. */
 void bma__owned_deferred(struct bma_cache *cache, const void *obj);

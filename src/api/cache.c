@@ -23,6 +23,8 @@ static int refuse(const char *field)
 
 static int check(const struct bma_cache_attr *a)
 {
+	const char *wrong;
+
 	if (!a)
 		return refuse("no attributes");
 	if (a->attr_size != sizeof *a) {
@@ -61,7 +63,10 @@ static int check(const struct bma_cache_attr *a)
 		return refuse("low is over reserve");
 	if (a->reserve > UINT32_MAX || a->reserve > SIZE_MAX / 2 / a->size)
 		return refuse("reserve is too large");
-	return 0;
+	if (!bma__numa_is_default(&a->numa) && a->flags & BMA_CACHE_PERCPU)
+		return refuse("numa with BMA_CACHE_PERCPU");
+	wrong = bma__numa_wrong(&a->numa);
+	return wrong ? refuse(wrong) : 0;
 }
 
 /* With what BMA_CONF asks for, as far as the cache can have it. */
@@ -95,6 +100,8 @@ uint64_t bma__cache_flags(uint64_t flags, size_t size, size_t align, bool built)
 	if (flags & (BMA__CACHE_CHECKS | BMA_CACHE_MERGE | BMA_CACHE_PERCPU) || built ||
 	    size > BMA__SAMPLE_SIZE_MAX || align > BMA__SAMPLE_SIZE_MAX)
 		flags &= ~(uint64_t)BMA_CACHE_SAMPLE;
+	if (atomic_load_explicit(&bma__profile_mean, memory_order_relaxed))
+		flags |= BMA__CACHE_PROFILE;
 	return flags;
 }
 
@@ -113,6 +120,8 @@ static const char *private_by(const struct bma_cache_attr *a)
 		return "nobody pays for it";
 	if (a->low || a->high || a->batch || a->reserve || a->limbo_max)
 		return "it has low, high, batch, reserve or limbo_max";
+	if (!bma__numa_is_default(&a->numa))
+		return "it has a placement of its own";
 	return NULL;
 }
 
@@ -202,6 +211,7 @@ struct bma_cache *bma_cache_create(const struct bma_cache_attr *attr)
 		.low = attr->low,
 		.high = attr->high,
 		.batch = attr->batch,
+		.numa = attr->numa,
 	};
 	if (merges(attr)) {
 		ea.flags &= ~(uint64_t)OF_HANDLE;
@@ -253,6 +263,7 @@ int bma_cache_destroy(struct bma_cache *cache)
 void *bma__cache_none(struct bma__engine *e)
 {
 	atomic_fetch_add_explicit(&e->fail_empty, 1, memory_order_relaxed);
+	BMA__PROBE(alloc_fail, e->name, e->id, "empty");
 	bma__worker_kick(e);
 	return NULL;
 }
@@ -269,6 +280,13 @@ static bool gated(const struct bma_cache *cache)
 	return bma__unlikely(!__atomic_load_n(&cache->head.mask, __ATOMIC_RELAXED));
 }
 
+static const char *name_of(struct bma_cache *cache)
+{
+	const struct bma__merged *m = bma__merge_of(cache);
+
+	return m ? m->name : cache->engine->name;
+}
+
 /* The user is to get @obj. Returns what he gets. */
 static void *taken(struct bma_cache *cache, void *obj, const char *call)
 {
@@ -277,10 +295,14 @@ static void *taken(struct bma_cache *cache, void *obj, const char *call)
 	bma__merge_count(cache, 1);
 	if (bma__engine_checked(e)) {
 		bma__checked_taken(e, obj, call);
-		return obj;
+	} else {
+		bma__key_taken(e, obj);
+		if (e->flags & BMA_CACHE_SAMPLE)
+			obj = bma__sample_taken(e, obj);
 	}
-	bma__key_taken(e, obj);
-	return e->flags & BMA_CACHE_SAMPLE ? bma__sample_taken(e, obj) : obj;
+	if (bma__unlikely(e->flags & BMA__CACHE_PROFILE))
+		bma__profile_taken(e, obj, e->charge, name_of(cache));
+	return obj;
 }
 
 void *bma__cache_taken(struct bma_cache *cache, void *obj, const char *call)
@@ -301,6 +323,8 @@ static void *given(struct bma__engine *e, void *obj)
 
 void bma__cache_given(struct bma__engine *e, void *obj)
 {
+	if (bma__unlikely(e->flags & BMA__CACHE_PROFILE))
+		bma__profile_given(obj);
 	if (bma__engine_checked(e))
 		bma__checked_free(e, obj);
 	else
@@ -374,8 +398,13 @@ void bma__cache_free_slow(struct bma_cache *cache, void *obj)
 		bma__step_free(cache->engine, obj);
 }
 
-/* A limit may have refused a slab: then memory of the group is reclaimed. */
-static void *refill(struct bma__engine *e)
+static void *refill_once(struct bma__engine *e, const struct bma__numa_want *want)
+{
+	return want ? bma__numa_alloc(e, want) : bma__refill_object(e);
+}
+
+/* A limit may have refused a slab: then memory of the group is reclaimed. @want: NULL for whatever is nearest. */
+static void *refill(struct bma__engine *e, const struct bma__numa_want *want)
 {
 	struct bma__pressure pressure = {.bytes = bma__engine_slab_charge(e)};
 	struct bma_group *group;
@@ -384,7 +413,7 @@ static void *refill(struct bma__engine *e)
 
 	do {
 		refused = atomic_load_explicit(&e->refused, memory_order_acquire);
-		obj = bma__refill_object(e);
+		obj = refill_once(e, want);
 		group = !obj && atomic_load_explicit(&e->refused, memory_order_acquire) != refused
 				? atomic_load_explicit(&e->refused_by, memory_order_relaxed)
 				: NULL;
@@ -398,26 +427,46 @@ static void *refill(struct bma__engine *e)
 	return obj;
 }
 
+static void *refill_counted(struct bma__engine *e, const struct bma__numa_want *want)
+{
+	void *obj = refill(e, want);
+
+	if (obj)
+		return obj;
+	atomic_fetch_add_explicit(&e->fail_system, 1, memory_order_relaxed);
+	BMA__PROBE(alloc_fail, e->name, e->id, errno == EDQUOT ? "limit" : "system");
+	return NULL;
+}
+
 void *bma__cache_alloc_sleep(struct bma__engine *e)
 {
 	void *obj;
 
 	if (bma__forbid_refuses())
 		return bma__cache_forbidden();
-	obj = bma__slot_alloc(e);
+	obj = bma__slot_alloc_near(e);
 	if (obj)
 		return obj;
 	bma__init_threads();
 	if (bma__defer_help(e)) {
-		obj = bma__slot_alloc(e);
+		obj = bma__slot_alloc_near(e);
 		if (obj)
 			return obj;
 	}
 	bma__worker_kick_sometimes(e);
-	obj = refill(e);
-	if (!obj)
-		atomic_fetch_add_explicit(&e->fail_system, 1, memory_order_relaxed);
-	return obj;
+	return refill_counted(e, NULL);
+}
+
+void *bma__cache_alloc_on(struct bma__engine *e, const struct bma__numa_want *want)
+{
+	if (bma__forbid_refuses())
+		return want->sleep ? bma__cache_forbidden() : NULL;
+	if (bma__fuzz_fails(BMA__FUZZ_ALLOC))
+		return NULL;
+	if (!want->sleep)
+		return bma__numa_alloc(e, want);
+	bma__init_threads();
+	return refill_counted(e, want);
 }
 
 /* On a line of their own: across one more the calls cost a tenth more. */

@@ -13,6 +13,8 @@
  */
 #include "api.h"
 
+#include "obs/obs.h"
+
 #include <errno.h>
 #include <pthread.h>
 
@@ -21,8 +23,8 @@
 static struct bma__lock *const before_engines[] = {
 	&bma__init_lock,  &bma__thread_lock, &bma__merge_lock,	 &bma__heap_lock,
 	&bma__group_lock, &bma__drain_lock,  &bma__registry_lock};
-static struct bma__lock *const after_engines[] = {&bma__purge_lock, &bma__chunk_lock,
-						  &bma__meta_lock, &bma__mag_lock};
+static struct bma__lock *const after_engines[] = {
+	&bma__purge_lock, &bma__advise_lock, &bma__chunk_lock, &bma__meta_lock, &bma__mag_lock};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /*
@@ -88,13 +90,17 @@ static void forget_threads(struct bma__engine *e)
 	atomic_store_explicit(&e->pins, 0, memory_order_relaxed);
 	atomic_store_explicit(&e->ended, atomic_load_explicit(&e->begun, memory_order_relaxed),
 			      memory_order_relaxed);
+	bma__reclaim_after_fork(e);
+	bma__settle_after_fork(e);
 	for (uint32_t node = 0; node < bma__topo.nodes; node++)
 		bma__depot_recount(e, &e->depot[node]);
 	bma__limbo_recount(e);
+	bma__park_recount(e);
 	bma__plane_for_each (e, plane) {
 		struct bma__slot *s = bma__slot_at(e, plane);
 
 		bma__ticket_forget(s);
+		bma__budget_fork_slot(e, s);
 		/* What this thread had worked out before a handler forked is void, too. */
 		atomic_fetch_add_explicit(&s->gen, 1, memory_order_relaxed);
 		if (atomic_load_explicit(&s->owner, memory_order_relaxed) != bma__cpu_thread())
@@ -102,11 +108,19 @@ static void forget_threads(struct bma__engine *e)
 	}
 }
 
+/* No handlers: what they did between a look and the count that follows from it would not be in it. */
 static void child(void)
 {
+	sigset_t was;
+
+	bma__signals_block(&was);
 	bma__ticket_new_generation();
+	bma__budget_fork_begin();
 	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next)
 		forget_threads(e);
+	bma__budget_fork_end();
+	bma__idle_after_fork();
+	bma__pressure_after_fork();
 	bma__orphan_after_fork();
 	bma__record_after_fork();
 	bma__shrinkers_forget();
@@ -114,11 +128,13 @@ static void child(void)
 		bma__group_recount(bma__record_own);
 	bma__oom_after_fork();
 	bma__worker_after_fork();
+	bma__export_after_fork();
 	bma__flavor_after_fork_child();
 	if (bma__cpu.mode != BMA_MODE_GUEST)
 		bma__cpu_register();
 	release();
 	bma__lock_fork_drop(&fork_lock);
+	bma__signals_restore(&was);
 }
 
 int bma__fork_init(void)

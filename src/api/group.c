@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The public calls on groups: making, finding, limits, whose turn it is to pay. */
+/*
+ * The public calls on groups: making, finding, limits, whose turn it is to pay.
+ * Ordering: MO-36 (docs/memory-ordering.md).
+ */
 #include "api.h"
 
 #include <errno.h>

@@ -21,6 +21,8 @@ static int refuse(const char *field)
 
 static int check(const struct bma_heap_attr *a)
 {
+	const char *wrong;
+
 	if (a->attr_size != sizeof *a) {
 		bma__log_verbose("bma_heap_create: attr_size %zu, this library knows %zu",
 				 a->attr_size, sizeof *a);
@@ -38,7 +40,11 @@ static int check(const struct bma_heap_attr *a)
 		return refuse("BMA_HEAP_PERCPU with a debug flag that it cannot have");
 	if (a->cache_flags & BMA_CACHE_GUARD && a->cache_flags & BMA_CACHE_REDZONE)
 		return refuse("BMA_CACHE_GUARD with BMA_CACHE_REDZONE");
-	return 0;
+	if (!bma__numa_is_default(&a->numa) &&
+	    (!(a->flags & BMA__HEAP_OWN) || a->flags & BMA_HEAP_PERCPU))
+		return refuse("numa with a heap that shares its classes, or of per-CPU objects");
+	wrong = bma__numa_wrong(&a->numa);
+	return wrong ? refuse(wrong) : 0;
 }
 
 /* @payer: who pays if the attributes name nobody. */
@@ -59,6 +65,7 @@ static struct bma_heap *create(const struct bma_heap_attr *a, const struct bma_g
 	if (!ha.flavor)
 		goto out;
 	ha.cache_flags = a->cache_flags;
+	ha.numa = a->numa;
 	ha.payer = a->group ? a->group : payer;
 	if (a->flags & BMA_HEAP_PERCPU)
 		ha.cache_flags |= BMA_CACHE_PERCPU;
@@ -107,19 +114,20 @@ struct bma_heap *bma_heap_global(void)
 size_t bma_heap_usable_size(const void *ptr)
 {
 	const struct bma_cache *place = bma__engine_place_of(ptr);
+	const struct bma__engine *e;
 	const struct bma__slab *slab;
 
 	if (!place) {
 		slab = bma__large_slab(ptr);
 		return slab ? bma__large_bytes(slab) : 0;
 	}
-	if (!place->engine)
+	e = __atomic_load_n(&place->engine, __ATOMIC_RELAXED);
+	if (!e)
 		return 0;
 	if (bma__likely(!atomic_load_explicit(&place->interior, memory_order_relaxed)))
-		return place->engine->size;
+		return e->size;
 	slab = bma__chunk_slab(ptr);
-	return place->engine->size -
-	       (size_t)((const char *)ptr - (const char *)bma__slab_near(slab, ptr));
+	return e->size - (size_t)((const char *)ptr - (const char *)bma__slab_near(slab, ptr));
 }
 
 struct bma_heap *bma_heap_of(const void *ptr)

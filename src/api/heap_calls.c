@@ -122,7 +122,8 @@ void *bma_heap_alloc(struct bma_heap *heap, size_t size)
 }
 
 /* Larger than any class of @heap. */
-static void *alloc_large(struct bma_heap *heap, size_t size, unsigned int flags)
+static void *alloc_large(struct bma_heap *heap, size_t size, uint32_t node, bool strict,
+			 unsigned int flags)
 {
 	int rc = -ENOMEM;
 	void *p;
@@ -139,10 +140,21 @@ static void *alloc_large(struct bma_heap *heap, size_t size, unsigned int flags)
 		return NULL;
 	}
 	bma__init_threads();
-	p = size <= PTRDIFF_MAX ? bma__heap_large_alloc(heap, size, &rc) : NULL;
+	p = size <= PTRDIFF_MAX ? bma__heap_large_alloc(heap, size, node, strict, &rc) : NULL;
 	if (!p)
 		errno = -rc;
 	return p;
+}
+
+/* Which objects of @size are of; NULL: larger than any. */
+static struct bma_cache *class_of(struct bma_heap *heap, size_t size)
+{
+	struct bma_cache *cache;
+
+	if (size > BMA_HEAP_CLASS_MAX)
+		return NULL;
+	cache = bma__heap_handle(heap, bma__heap_class(size));
+	return bma__likely(cache->engine) ? cache : NULL;
 }
 
 void *bma_heap_alloc_flags(struct bma_heap *heap, size_t size, unsigned int flags)
@@ -154,12 +166,26 @@ void *bma_heap_alloc_flags(struct bma_heap *heap, size_t size, unsigned int flag
 			errno = EINVAL;
 		return NULL;
 	}
-	if (size > BMA_HEAP_CLASS_MAX)
-		return alloc_large(heap, size, flags);
-	cache = bma__heap_handle(heap, bma__heap_class(size));
-	if (bma__unlikely(!cache->engine))
-		return alloc_large(heap, size, flags);
+	cache = class_of(heap, size);
+	if (bma__unlikely(!cache))
+		return alloc_large(heap, size, bma__numa_node_for_large(&heap->numa),
+				   heap->numa.flags & BMA_NUMA_STRICT, flags);
 	return bma_cache_alloc_flags(cache, flags);
+}
+
+void *bma_heap_alloc_node(struct bma_heap *heap, size_t size, unsigned int node, unsigned int flags)
+{
+	struct bma_cache *cache = size ? class_of(heap, size) : NULL;
+	uint32_t ours = bma__topo_node_by_os(node);
+
+	if (cache)
+		return bma_cache_alloc_node(cache, node, flags);
+	if (size && ours < bma__topo.nodes && bma__topo.os_node[ours] == node &&
+	    heap->numa.policy == BMA_NUMA_LOCAL)
+		return alloc_large(heap, size, ours, flags & BMA_THIS_NODE, flags);
+	if (flags & BMA_SLEEP)
+		errno = EINVAL;
+	return NULL;
 }
 
 /* The first class from @size on, and not twice as large, whose objects all have this alignment. */
@@ -210,7 +236,7 @@ void *bma_heap_alloc_aligned(struct bma_heap *heap, size_t align, size_t size, u
 /* All copies of a per-CPU object. */
 static void carry(const struct bma_heap *heap, void *to, const void *from, size_t n)
 {
-	uint64_t copies = heap->flags & BMA_HEAP_PERCPU ? bma__percpu.slots + 1 : 1;
+	uint64_t copies = bma__percpu_copies(heap->flags & BMA_HEAP_PERCPU);
 
 	for (uint64_t i = 0; i < copies; i++)
 		memcpy(bma__percpu_at(to, i), bma__percpu_at(from, i), n);

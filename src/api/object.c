@@ -12,6 +12,8 @@
  * stack: it belongs to who destroys it alone.
  *
  * Types are known from their first use on: pushed once on a list that only grows.
+ *
+ * Ordering: MO-30 (docs/memory-ordering.md).
  */
 #include "api.h"
 

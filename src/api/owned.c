@@ -17,7 +17,8 @@ static void *refused(struct bma_cache *cache)
 {
 	if (bma__forbid_refuses())
 		return NULL;
-	atomic_fetch_add_explicit(&cache->engine->fail_empty, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&cache->engine->fail_charge, 1, memory_order_relaxed);
+	BMA__PROBE(alloc_fail, cache->engine->name, cache->engine->id, "charge");
 	return NULL;
 }
 
@@ -103,6 +104,29 @@ void *bma__owned_alloc_sleep(struct bma_cache *cache)
 		return owned_by(cache, obj, "bma_cache_alloc_flags");
 	uncharge_none(cache);
 	return NULL;
+}
+
+void *bma__owned_alloc_on(struct bma_cache *cache, const struct bma__numa_want *want)
+{
+	struct bma__engine *e = cache->engine;
+	struct bma__refusal why;
+	void *obj;
+
+	if (want->sleep && !bma__pressure_charge(cache->record, e->charge)) {
+		errno = bma__forbidden() ? EDEADLK : EDQUOT;
+		return refused(cache);
+	}
+	if (!want->sleep && !bma__stock_charge(cache->record, e->charge, &why))
+		return refused(cache);
+	obj = bma__cache_alloc_on(e, want);
+	if (obj)
+		return owned_by(cache, obj, "bma_cache_alloc_node");
+	if (bma__forbidden()) {
+		bma__stock_uncharge(cache->record, e->charge);
+		return NULL;
+	}
+	uncharge_none(cache);
+	return want->sleep ? NULL : bma__cache_none(e);
 }
 
 static void count_given(struct bma__record *r)

@@ -9,6 +9,8 @@ static void free_slow(struct bma_cache *cache, void *obj, bool heedless)
 	struct bma__engine *e = cache->engine;
 
 	bma__rseq_clear();
+	if (bma__unlikely(e->flags & BMA__CACHE_PROFILE))
+		bma__profile_given(obj);
 	if (e->flags & BMA__CACHE_OWNED)
 		bma__owned_deferred(cache, obj);
 	else
@@ -22,7 +24,7 @@ static void free_slow(struct bma_cache *cache, void *obj, bool heedless)
 	if (e->flags & BMA_CACHE_SAMPLE)
 		bma__sample_given_rcu(e, obj);
 #if BMA__RSEQ_BUILT
-	if (bma__key_has(e) || cache->record) {
+	if (bma__key_has(e) || cache->record || e->flags & BMA__CACHE_PROFILE) {
 		BMA__PUSH(&e->head, BMA__SLOT_LIMBO, obj, slow);
 		return;
 	}

@@ -39,6 +39,9 @@ void *bma_reserve_alloc(struct bma_reserve *reserve)
 		bma__checked_taken(reserve->engine, obj, "bma_reserve_alloc");
 	if (obj && bma__unlikely(bma__key_has(reserve->engine)))
 		bma__key_taken(reserve->engine, obj);
+	if (obj && bma__unlikely(reserve->engine->flags & BMA__CACHE_PROFILE))
+		bma__profile_taken(reserve->engine, obj, reserve->engine->charge,
+				   reserve->engine->name);
 	if (obj && reserve->record && reserve->record->live)
 		bma__percpu_add_slow(reserve->record->live, 1);
 	return obj;

@@ -2,6 +2,8 @@
 /* The public calls that do the worker's work, or stop it. */
 #include "api.h"
 
+#include "obs/obs.h"
+
 #include <errno.h>
 
 static int wait_all(const struct bma__flavor_wait *w)
@@ -34,7 +36,7 @@ int bma__wait_period(void)
 
 int bma_poll(unsigned int flags)
 {
-	int moved;
+	int moved, rc = 0;
 
 	if (flags & ~BMA_POLL_GP)
 		return -EINVAL;
@@ -42,17 +44,18 @@ int bma_poll(unsigned int flags)
 		return 0;
 	bma__init_threads();
 	bma__heap_collect();
+	bma__idle_look();
 	moved = (int)bma__worker_pass_all();
 	bma__orphan_reap(false);
 	bma__pressure_pass();
 	bma__shared_pass();
-	if (flags & BMA_POLL_GP) {
-		int rc = bma__wait_period();
-
-		if (rc)
-			return rc;
-	}
-	return moved;
+	bma__settle_tick(bma__os_now());
+	if (!bma__worker_runs())
+		bma__worker_export();
+	if (flags & BMA_POLL_GP)
+		rc = bma__wait_period();
+	bma__purge_tick(bma__os_now());
+	return rc ? rc : moved;
 }
 
 int bma_trim(void)
@@ -69,6 +72,7 @@ int bma_trim(void)
 	bma__orphan_reap(true);
 	rc = wait_all(&w);
 	bma__pressure_trim();
+	bma__purge_all();
 	bma__flavor_end_wait_all(&w);
 	return early ? early : rc;
 }
@@ -83,6 +87,7 @@ int bma_shutdown(void)
 	if (!bma__flavor_begin_wait_all(&w)) {
 		rc = wait_all(&w);
 		bma__worker_stop();
+		bma__export_remove();
 		if (!rc)
 			bma__flavor_stop_all();
 	}

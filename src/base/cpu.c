@@ -17,19 +17,17 @@
 #define MM_CID_OFFSET 24
 #define MM_CID_END 28
 
-#define SLOTS_MAX 8192
 #define GUESTS_MIN 8
-#define GUESTS_MAX 64
 
 struct bma__cpu bma__cpu;
 
 /* Bits of the kernel's CPU mask: the bytes that the raw system call says it wrote. */
 static uint32_t mask_bits(void)
 {
-	unsigned long mask[SLOTS_MAX / 64];
+	unsigned long mask[BMA__SLOTS_MAX / 64];
 	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
 
-	return bytes > 0 ? (uint32_t)bytes * 8 : SLOTS_MAX;
+	return bytes > 0 ? (uint32_t)bytes * 8 : BMA__SLOTS_MAX;
 }
 
 /* The last CPU number in a list like "0-1,4", and one more; 0: it cannot be read. */
@@ -52,7 +50,7 @@ static uint32_t end_of_list(const char *path)
 static uint32_t possible(uint32_t bits)
 {
 	uint32_t end = end_of_list("/sys/devices/system/cpu/possible");
-	unsigned long mask[SLOTS_MAX / 64] = {0};
+	unsigned long mask[BMA__SLOTS_MAX / 64] = {0};
 
 	if (!end || end > bits)
 		return bits;
@@ -69,7 +67,7 @@ static uint32_t guest_slots(void)
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
 	uint32_t n = GUESTS_MIN;
 
-	while (n < GUESTS_MAX && (long)n < 2 * online)
+	while (n < BMA__GUESTS_MAX && (long)n < 2 * online)
 		n *= 2;
 	return n;
 }
@@ -116,7 +114,7 @@ void bma__cpu_init(void)
 	}
 	cid = getauxval(AT_RSEQ_FEATURE_SIZE) >= MM_CID_END;
 	if (cid && bma__env.index != BMA__ENV_INDEX_CPU &&
-	    (bma__topo.nodes == 1 || bma__env.index == BMA__ENV_INDEX_CID)) {
+	    (bma__topo.nodes_with_cpus <= 1 || bma__env.index == BMA__ENV_INDEX_CID)) {
 		bma__cpu.mode = BMA_MODE_RSEQ_CID;
 		bma__cpu.reason = "the kernel keeps concurrency ids";
 		bma__cpu.index = MM_CID_OFFSET;
@@ -124,7 +122,7 @@ void bma__cpu_init(void)
 	}
 	bma__cpu.mode = BMA_MODE_RSEQ_CPU;
 	bma__cpu.index = BMA__RSEQ_CPU_ID;
-	bma__cpu.reason = !cid			? "the kernel keeps no concurrency ids"
-			  : bma__topo.nodes > 1 ? "more than one NUMA node"
-						: "BMA_CONF=index:cpu";
+	bma__cpu.reason = !cid				  ? "the kernel keeps no concurrency ids"
+			  : bma__topo.nodes_with_cpus > 1 ? "more than one NUMA node"
+							  : "BMA_CONF=index:cpu";
 }

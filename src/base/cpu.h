@@ -3,7 +3,7 @@
  * Slot index: which per-CPU place belongs to whoever runs now.
  *
  * Chosen once, before the first slot is used, and kept by fork:
- *  - mm_cid of the rseq area, where the kernel keeps it (6.3 and later) and there is one NUMA node;
+ *  - mm_cid of the rseq area, where the kernel keeps it (6.3 and later) and the process may run on one NUMA node's CPUs only;
  *  - else its cpu_id;
  *  - no index (guest slots only), where the kernel, the C library or this build has no restartable
  *    sequences, or membarrier cannot fence them.
@@ -16,6 +16,9 @@
 #include <bma/stats.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#define BMA__SLOTS_MAX 8192u
+#define BMA__GUESTS_MAX 64u
 
 struct bma__cpu {
 	enum bma_mode mode;

@@ -10,12 +10,20 @@
 #define FLUSH_MS_MAX 1000u
 #define SAMPLE_MS 100u
 #define SAMPLE_MS_MAX 10000u
+#define IDLE_MS 1000u
+#define IDLE_MS_MAX 3600000u
+#define CACHE_BUDGET_MAX ((uint64_t)1 << 20) /* MiB */
+#define PURGE_MS 1000u
+#define PURGE_MS_MAX 600000u
+#define PROFILE_MAX ((uint64_t)1 << 40)
 #define NS_PER_MS 1000000u
 #define DEFAULTS                                                                                   \
 	{                                                                                          \
 		.worker = true, .rseq = true, .tools = true,                                       \
 		.flush_ns = (uint64_t)FLUSH_MS * NS_PER_MS,                                        \
-		.sample_ns = (uint64_t)SAMPLE_MS * NS_PER_MS                                       \
+		.sample_ns = (uint64_t)SAMPLE_MS * NS_PER_MS,                                      \
+		.idle_ns = (uint64_t)IDLE_MS * NS_PER_MS,                                          \
+		.purge_ns = (uint64_t)PURGE_MS * NS_PER_MS                                         \
 	}
 
 struct bma__env bma__env = DEFAULTS;
@@ -60,13 +68,42 @@ static void set_tools_off(struct bma__env *env)
 	env->tools = false;
 }
 
+static void set_stats_exit(struct bma__env *env)
+{
+	env->stats_exit = true;
+}
+
+static void set_export(struct bma__env *env)
+{
+	env->share = true;
+}
+
+static void set_idle_never(struct bma__env *env)
+{
+	env->idle_ns = 0;
+}
+
+static void set_pressure_on(struct bma__env *env)
+{
+	env->pressure = true;
+}
+
+static void set_purge_at_once(struct bma__env *env)
+{
+	env->purge_ns = 0;
+}
+
 static const struct word {
 	const char *word;
 	void (*apply)(struct bma__env *env);
 } words[] = {
-	{"verbose", set_verbose},     {"worker:off", set_worker_off}, {"worker:on", set_worker_on},
-	{"index:cid", set_index_cid}, {"index:cpu", set_index_cpu},   {"rseq:off", set_rseq_off},
-	{"thp:on", set_thp_on},	      {"tools:off", set_tools_off},
+	{"verbose", set_verbose},	  {"worker:off", set_worker_off},
+	{"worker:on", set_worker_on},	  {"index:cid", set_index_cid},
+	{"index:cpu", set_index_cpu},	  {"rseq:off", set_rseq_off},
+	{"thp:on", set_thp_on},		  {"tools:off", set_tools_off},
+	{"stats:exit", set_stats_exit},	  {"export", set_export},
+	{"idle_ms:0", set_idle_never},	  {"purge_ms:0", set_purge_at_once},
+	{"pressure:on", set_pressure_on},
 };
 
 static const struct {
@@ -133,6 +170,10 @@ static bool apply(struct bma__env *env, const char *text, size_t len)
 {
 	uint64_t ms = number(text, len, "gp_flush_ms:", FLUSH_MS_MAX);
 	uint64_t sample = number(text, len, "sample_ms:", SAMPLE_MS_MAX);
+	uint64_t idle = number(text, len, "idle_ms:", IDLE_MS_MAX);
+	uint64_t budget = number(text, len, "cache_budget:", CACHE_BUDGET_MAX);
+	uint64_t purge = number(text, len, "purge_ms:", PURGE_MS_MAX);
+	uint64_t profile = number(text, len, "profile:", PROFILE_MAX);
 	uint64_t flags = debug(text, len);
 
 	if (flags) {
@@ -143,8 +184,24 @@ static bool apply(struct bma__env *env, const char *text, size_t len)
 		env->flush_ns = ms * NS_PER_MS;
 		return true;
 	}
+	if (purge) {
+		env->purge_ns = purge * NS_PER_MS;
+		return true;
+	}
+	if (profile) {
+		env->profile = profile;
+		return true;
+	}
 	if (sample) {
 		env->sample_ns = sample * NS_PER_MS;
+		return true;
+	}
+	if (idle) {
+		env->idle_ns = idle * NS_PER_MS;
+		return true;
+	}
+	if (budget) {
+		env->cache_budget = budget << 20;
 		return true;
 	}
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -156,6 +213,41 @@ static bool apply(struct bma__env *env, const char *text, size_t len)
 	return false;
 }
 
+/* Keys whose values are numbers, or several words; with what stands for these. */
+static const char *const keys[] = {"gp_flush_ms:N", "sample_ms:N",    "idle_ms:N",  "purge_ms:N",
+				   "profile:N",	    "cache_budget:N", "debug:check"};
+
+#define KEY_WEIGHT 4u
+
+static void consider(const char *text, size_t len, const char *word, const char **best,
+		     unsigned int *distance)
+{
+	const char *colon = memchr(text, ':', len);
+	/* The key first: its value may be anything. */
+	unsigned int d =
+		KEY_WEIGHT * bma__nearest_distance(text, colon ? (size_t)(colon - text) : len, word,
+						   strcspn(word, ":")) +
+		bma__nearest_distance(text, len, word, strlen(word));
+
+	if (d < *distance) {
+		*distance = d;
+		*best = word;
+	}
+}
+
+static void refuse(const char *text, size_t len)
+{
+	unsigned int distance = UINT32_MAX;
+	const char *best = NULL;
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		consider(text, len, words[i].word, &best, &distance);
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		consider(text, len, keys[i], &best, &distance);
+	bma__log_line("BMA_CONF: \"%.*s\" is not known, ignored; the nearest is \"%s\"", (int)len,
+		      text, best);
+}
+
 void bma__env_parse(const char *text)
 {
 	static const struct bma__env defaults = DEFAULTS;
@@ -165,7 +257,7 @@ void bma__env_parse(const char *text)
 		size_t len = strcspn(text, ",");
 
 		if (len && !apply(&bma__env, text, len))
-			bma__log_line("BMA_CONF: \"%.*s\" is not known, ignored", (int)len, text);
+			refuse(text, len);
 		text += len;
 		text += *text == ',';
 	}

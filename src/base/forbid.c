@@ -4,21 +4,9 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/auxv.h>
 
 _Thread_local struct bma__forbid *bma__forbidding __attribute__((tls_model("initial-exec")));
-
-static void block_signals(sigset_t *old)
-{
-	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
-	sigset_t all;
-
-	sigfillset(&all);
-	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
-		sigdelset(&all, faults[i]);
-	pthread_sigmask(SIG_SETMASK, &all, old);
-}
 
 #if BMA__RSEQ_BUILT
 #ifndef AT_RSEQ_FEATURE_SIZE
@@ -92,7 +80,7 @@ void bma__forbid_begin(struct bma__forbid *f)
 	int saved = errno;
 
 	bma__assert(!bma__forbidding);
-	block_signals(&f->signals);
+	bma__signals_block(&f->signals);
 	f->violations = 0;
 	f->length = take_back();
 	*(struct bma__forbid *volatile *)&bma__forbidding = f;
@@ -105,6 +93,6 @@ void bma__forbid_end(struct bma__forbid *f)
 
 	*(struct bma__forbid *volatile *)&bma__forbidding = NULL;
 	give(f->length);
-	pthread_sigmask(SIG_SETMASK, &f->signals, NULL);
+	bma__signals_restore(&f->signals);
 	errno = saved;
 }

@@ -12,10 +12,10 @@
 #ifndef BMA_BASE_FORBID_H
 #define BMA_BASE_FORBID_H
 
+#include "signals.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/select.h> /* sigset_t, and no function that others may want to name theirs after */
 
 struct bma__forbid {
 	uint64_t violations; /* calls that were refused */

@@ -25,6 +25,7 @@ enum bma__lock_rank {
 	BMA__RANK_REGISTRY, /* the set of engines */
 	BMA__RANK_ENGINE,   /* the slabs of one engine */
 	BMA__RANK_PURGE,    /* slabs that wait for a grace period */
+	BMA__RANK_ADVISE,   /* giving pages back */
 	BMA__RANK_CHUNK,    /* chunks and the page map */
 	BMA__RANK_META,	    /* memory for metadata */
 	BMA__RANK_SEGMENT,  /* magazine segments */

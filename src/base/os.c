@@ -3,12 +3,18 @@
 #include "base.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <linux/mempolicy.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -37,15 +43,15 @@ static int os_advise(void *addr, size_t bytes, int advice)
 	return result(madvise(addr, bytes, advice));
 }
 
-static int os_bind(void *addr, size_t bytes, unsigned int node)
+static int os_bind(void *addr, size_t bytes, const struct bma__os_nodes *nodes, bool interleave)
 {
-	unsigned long mask[16] = {0};
+	return result(syscall(SYS_mbind, addr, bytes, interleave ? MPOL_INTERLEAVE : MPOL_PREFERRED,
+			      nodes->bits, BMA__OS_NODES_MAX + 1, 0));
+}
 
-	if (node >= 8 * sizeof mask)
-		return -EINVAL;
-	mask[node / (8 * sizeof mask[0])] |= 1ul << node % (8 * sizeof mask[0]);
-	return result(
-		syscall(SYS_mbind, addr, bytes, MPOL_PREFERRED, mask, 8 * sizeof mask + 1, 0));
+static int os_where(void *const *pages, size_t n, int *where)
+{
+	return result(syscall(SYS_move_pages, 0, n, pages, NULL, where, 0));
 }
 
 static int os_membarrier(int cmd)
@@ -64,16 +70,108 @@ static int os_thread_create(void *(*main)(void *), void *arg, void *handle)
 	return -pthread_create(handle, NULL, main, arg);
 }
 
+/* A file that is larger than the process may make would be a signal, too. */
+static int allowed(size_t bytes)
+{
+	struct rlimit most;
+
+	return !getrlimit(RLIMIT_FSIZE, &most) && bytes > most.rlim_cur ? -EFBIG : 0;
+}
+
+/* All of it is taken at once: a store to a page that the file system has no room for would be a signal. */
+static int fill(int fd, size_t bytes, void **to)
+{
+	int rc = result(fchmod(fd, S_IRUSR | S_IWUSR));
+
+	if (!rc)
+		rc = allowed(bytes);
+	if (!rc)
+		rc = -posix_fallocate(fd, 0, (off_t)bytes);
+	if (rc)
+		return rc;
+	*to = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (*to == MAP_FAILED)
+		return -errno;
+	madvise(*to, bytes, MADV_DONTFORK);
+	return 0;
+}
+
+static int os_share(const char *path, size_t bytes, void **to)
+{
+	int fd, rc;
+
+	/* What a process of the same number left. */
+	unlink(path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
+	if (fd < 0)
+		return -errno;
+	rc = fill(fd, bytes, to);
+	close(fd);
+	if (rc)
+		unlink(path);
+	return rc;
+}
+
 static int os_rseq(void *area, uint32_t length, int flags, uint32_t signature)
 {
 	return result(syscall(SYS_rseq, area, length, flags, signature));
 }
 
+static int os_read(const char *path, char *text, size_t room)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
+	size_t n = 0;
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		got = read(fd, text + n, room - n);
+		n += got > 0 ? (size_t)got : 0;
+	} while (got > 0 && n < room);
+	rc = result(got < 0 ? got : (long)n);
+	close(fd);
+	return rc;
+}
+
+static int os_watch(const char *path, const char *what)
+{
+	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return -errno;
+	/* With its terminating 0, as the kernel's documentation has it. */
+	if (write(fd, what, strlen(what) + 1) >= 0)
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+static int os_event(void)
+{
+	return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+static int os_wait(int told, int stop, int ms)
+{
+	struct pollfd fds[] = {{told, POLLPRI, 0}, {stop, POLLIN, 0}};
+
+	if (poll(fds, 2, ms) < 0)
+		return -errno;
+	if (fds[1].revents)
+		return BMA__WAIT_STOP;
+	if (fds[0].revents & (POLLERR | POLLNVAL))
+		return -ENODEV;
+	return fds[0].revents & POLLPRI ? BMA__WAIT_TOLD : BMA__WAIT_NOTHING;
+}
+
 #define REAL                                                                                       \
 	{                                                                                          \
 		.map = os_map, .unmap = os_unmap, .advise = os_advise, .bind = os_bind,            \
-		.membarrier = os_membarrier, .futex_wait = os_futex_wait, .rseq = os_rseq,         \
-		.thread_create = os_thread_create,                                                 \
+		.where = os_where, .membarrier = os_membarrier, .futex_wait = os_futex_wait,       \
+		.rseq = os_rseq, .thread_create = os_thread_create, .read = os_read,               \
+		.watch = os_watch, .event = os_event, .wait = os_wait, .share = os_share,          \
 	}
 
 const struct bma__os bma__os_real = REAL;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The slow half's restartable sequences on aarch64, see rseq.h. Labels as in <bma/inline/aarch64.h>. */
+/*
+ * The slow half's restartable sequences on aarch64, see rseq.h. Labels as in <bma/inline/aarch64.h>.
+ * Ordering: MO-9, MO-33 (docs/memory-ordering.md).
+ */
 #ifndef BMA_BASE_RSEQ_AARCH64_H
 #define BMA_BASE_RSEQ_AARCH64_H
 
@@ -117,7 +120,7 @@ static inline bool bma__rseq_change(uint64_t index_offset, uint32_t index, void 
 				"b.ne 7f\n\t"
 				"ldr %w[t], [%[rseq], #4]\n\t"
 				"tbnz %w[t], #31, 7f\n\t"
-				"ldr %w[t], [%[freeze]]\n\t"
+				"ldar %w[t], [%[freeze]]\n\t"
 				"cbnz %w[t], 7f\n\t"
 				"ldr %[t], [%[word]]\n\t"
 				"cmp %[t], %[old]\n\t"

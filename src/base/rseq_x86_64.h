@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The slow half's restartable sequences on x86-64, see rseq.h. Labels as in <bma/inline/x86_64.h>. */
+/*
+ * The slow half's restartable sequences on x86-64, see rseq.h. Labels as in <bma/inline/x86_64.h>.
+ * Ordering: MO-9, MO-33 (docs/memory-ordering.md).
+ */
 #ifndef BMA_BASE_RSEQ_X86_64_H
 #define BMA_BASE_RSEQ_X86_64_H
 

@@ -47,7 +47,10 @@ void bma__thread_stop(struct bma__thread *t)
 	bma__lock_drop(&bma__thread_lock);
 	if (!mine)
 		return;
-	bma__waker_ask(&t->waker);
+	if (t->wake)
+		t->wake(t);
+	else
+		bma__waker_ask(&t->waker);
 	pthread_join(t->handle, NULL);
 	bma__lock_take(&bma__thread_lock);
 	atomic_store_explicit(&t->running, false, memory_order_relaxed);

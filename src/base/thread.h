@@ -2,6 +2,8 @@
 /*
  * Threads of the library: all signals blocked, never a reader of any RCU flavour. Each works in rounds: look
  * for work (after bma__waker_look), do it, sleep until asked.
+ *
+ * Ordering: MO-20 (docs/memory-ordering.md).
  */
 #ifndef BMA_BASE_THREAD_H
 #define BMA_BASE_THREAD_H
@@ -15,6 +17,7 @@ struct bma__thread {
 	pthread_t handle;
 	_Atomic bool running; /* changed under bma__thread_lock */
 	_Atomic bool stopping;
+	void (*wake)(struct bma__thread *t); /* NULL: it sleeps by its waker */
 };
 
 extern struct bma__lock bma__thread_lock;

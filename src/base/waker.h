@@ -17,6 +17,8 @@
  * relaxed load on every machine). So either the thread sees what was published, or the asker sees
  * ASLEEP or WAKING. If the only asker is stopped before the wake the thread sleeps until its timeout: nobody sleeps
  * here without one.
+ *
+ * Ordering: MO-6 (docs/memory-ordering.md).
  */
 #ifndef BMA_BASE_WAKER_H
 #define BMA_BASE_WAKER_H

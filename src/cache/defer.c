@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Deferring, see defer.h. */
+/*
+ * Deferring, see defer.h.
+ * Ordering: MO-5, MO-6, MO-13, MO-14, MO-15, MO-20, MO-22, MO-24 (docs/memory-ordering.md).
+ */
 #include "cache.h"
 
 #include <errno.h>
@@ -35,16 +38,6 @@ static void raise_to(_Atomic uint64_t *most, uint64_t value)
 		;
 }
 
-/* Not below 0: in a child of fork, what a call had in hand that was interrupted by it is counted no more. */
-static void lower_by(_Atomic uint64_t *count, uint64_t n)
-{
-	uint64_t v = atomic_load_explicit(count, memory_order_relaxed);
-
-	while (!atomic_compare_exchange_weak_explicit(count, &v, v > n ? v - n : 0,
-						      memory_order_release, memory_order_relaxed))
-		;
-}
-
 /* Should a batch begin now? */
 static bool wanted(const struct bma__flavor *f)
 {
@@ -65,30 +58,64 @@ void bma__defer_tell(struct bma__flavor *f)
 		bma__waker_ask(&f->thread.waker);
 }
 
-static void count(struct bma__engine *e, uint64_t n, bool heedless)
+/* What waits when @n objects more do. */
+struct waiting {
+	uint64_t objects, bytes, mags;
+};
+
+/*
+ * Count a magazine of @n objects, then push it. False: a handler forked before it was pushed, and the child counted without it.
+ *
+ * Invariant: what is sealed was counted before, in the generation that the counts are of. A fork before the last of them was
+ * changed fails that change; one between that and the look at the generation is seen there; one after it fails the push,
+ * because the child touches the stack.
+ */
+static bool push(struct bma__engine *e, uintptr_t word, uint64_t n, struct waiting *w)
 {
 	struct bma__flavor *f = e->flavor;
-	uint64_t limbo = atomic_fetch_add_explicit(&e->limbo, n, memory_order_relaxed) + n;
-	uint64_t most = atomic_load_explicit(&e->limbo_max, memory_order_relaxed);
-	uint64_t bytes = n * e->geo.stride;
+	uint32_t objects = bma__count_generation(&e->limbo),
+		 bytes = bma__count_generation(&f->limbo_bytes),
+		 mags = bma__count_generation(&f->mags);
+	uint64_t head;
 
-	raise_to(&e->limbo_peak, limbo);
-	raise_to(&f->limbo_peak,
-		 atomic_fetch_add_explicit(&f->limbo_bytes, bytes, memory_order_relaxed) + bytes);
-	atomic_fetch_add_explicit(&f->collecting, bytes, memory_order_relaxed);
-	if (limbo > most / 2)
+	if (!bma__count_change(&e->limbo, n, objects, &w->objects) ||
+	    !bma__count_change(&f->limbo_bytes, n * e->geo.stride, bytes, &w->bytes) ||
+	    !bma__count_change(&f->mags, 1, mags, &w->mags))
+		return false;
+	do {
+		head = bma__stack_head(&e->sealed);
+		if (bma__count_generation(&f->mags) != mags)
+			return false;
+	} while (!bma__stack_push_on(&e->sealed, e->class, word, head));
+	return true;
+}
+
+static void note(struct bma__engine *e, uint64_t n, const struct waiting *w, bool heedless)
+{
+	struct bma__flavor *f = e->flavor;
+	uint64_t most = atomic_load_explicit(&e->limbo_max, memory_order_relaxed);
+
+	raise_to(&e->limbo_peak, w->objects);
+	raise_to(&f->limbo_peak, w->bytes);
+	atomic_fetch_add_explicit(&f->collecting, n * e->geo.stride, memory_order_relaxed);
+	if (w->objects > most / 2)
 		atomic_store_explicit(&f->urgent, true, memory_order_relaxed);
-	if (heedless && limbo > most)
-		atomic_fetch_add_explicit(&e->limbo_overruns, limbo - most < n ? limbo - most : n,
+	if (heedless && w->objects > most)
+		atomic_fetch_add_explicit(&e->limbo_overruns,
+					  w->objects - most < n ? w->objects - most : n,
 					  memory_order_relaxed);
 }
 
 void bma__defer_seal(struct bma__engine *e, uintptr_t word, uint32_t plane, bool heedless)
 {
+	uint64_t n = bma__mag_count(e->class, word);
+	struct waiting w;
+
 	*bma__mag_plane(bma__mag_base(e->class, word)) = plane;
-	count(e, bma__mag_count(e->class, word), heedless);
-	atomic_fetch_add_explicit(&e->flavor->mags, 1, memory_order_relaxed);
-	bma__stack_push(&e->sealed, e->class, word);
+	BMA__PROBE(gp_queue, e->name, e->id, n, e->geo.stride);
+	while (!push(e, word, n, &w))
+		;
+	note(e, n, &w, heedless);
 	bma__need_set(&e->flavor->sealed, e->id);
 	bma__defer_tell(e->flavor);
 }
@@ -108,7 +135,7 @@ void bma__defer_slab(struct bma__slab *slab)
 bool bma__defer_pending(const struct bma__flavor *f)
 {
 	return atomic_load_explicit(&f->dying_bytes, memory_order_acquire) ||
-	       atomic_load_explicit(&f->mags, memory_order_acquire);
+	       bma__count_read(&f->mags);
 }
 
 /* Take all that waits; @found: magazines. Returns whether there was anything. */
@@ -190,8 +217,8 @@ static uintptr_t merge(struct bma__engine *e, struct bma__depot_batch *batch, ui
 
 void bma__defer_uncount(struct bma__engine *e, uint64_t n)
 {
-	lower_by(&e->flavor->limbo_bytes, n * e->geo.stride);
-	lower_by(&e->limbo, n);
+	bma__count_lower(&e->flavor->limbo_bytes, n * e->geo.stride);
+	bma__count_lower(&e->limbo, n);
 }
 
 static void release_magazines(struct bma__engine *e)
@@ -215,7 +242,7 @@ static void release_magazines(struct bma__engine *e)
 		bma__depot_return(e, &e->depot[bma__topo_node_now()], &batch);
 	bma__lock_drop(&bma__purge_lock);
 	if (e->flags & BMA_CACHE_DTOR_RECYCLE)
-		bma__worker_kick(e);
+		bma__worker_look(e);
 	else
 		bma__defer_uncount(e, n);
 	bma__depot_watch(e);
@@ -244,13 +271,16 @@ static void release_slabs(struct bma__flavor *f)
 
 static void synchronize(struct bma__flavor *f)
 {
-	uint64_t begun = bma__os_now();
+	uint64_t begun = bma__os_now(), took;
 
+	BMA__PROBE(gp_start, f->rcu.name);
 	atomic_store_explicit(&f->since, begun, memory_order_relaxed);
 	bma__rcu_synchronize(&f->rcu);
 	atomic_store_explicit(&f->since, 0, memory_order_relaxed);
-	raise_to(&f->longest, bma__os_now() - begun);
+	took = bma__os_now() - begun;
+	raise_to(&f->longest, took);
 	atomic_fetch_add_explicit(&f->periods, 1, memory_order_relaxed);
+	BMA__PROBE(gp_done, f->rcu.name, took);
 }
 
 /* After a batch: when the next one may begin early. */
@@ -269,29 +299,41 @@ static void set_period(struct bma__flavor *f, uint64_t begun)
 /* One batch, if nobody else is at it. Returns false then, or if there was nothing. */
 static bool run_batch(struct bma__flavor *f)
 {
+	uint32_t generation;
 	uint64_t found, begun;
 	bool idle = false, any;
+	sigset_t was;
 
+	/* No handler but in synchronize(): it may fork, and in the child what waits is counted anew, and waits again. */
+	bma__signals_block(&was);
 	if (atomic_load_explicit(&f->frozen, memory_order_relaxed) ||
 	    !atomic_compare_exchange_strong_explicit(&f->in_period, &idle, true,
-						     memory_order_acquire, memory_order_relaxed))
+						     memory_order_acquire, memory_order_relaxed)) {
+		bma__signals_restore(&was);
 		return false;
+	}
+	generation = bma__ticket_generation();
 	begun = bma__os_now();
 	any = take_batch(f, &found);
 	if (any) {
+		bma__signals_restore(&was);
 		synchronize(f);
+		bma__signals_block(&was);
+	}
+	if (any && generation == bma__ticket_generation()) {
 		bma__need_for_each (&f->batch, e) {
 			if (e->flavor == f)
 				release_magazines(e);
 		}
 		release_slabs(f);
-		atomic_fetch_sub_explicit(&f->mags, found, memory_order_release);
+		bma__count_lower(&f->mags, found);
 		set_period(f, begun);
 	}
 	/* In this order: an end that is counted late would count for the next batch. */
 	atomic_fetch_add_explicit(&f->batches, 1, memory_order_release);
 	atomic_store_explicit(&f->in_period, false, memory_order_release);
 	bma__os_futex_wake(&f->batches, INT32_MAX);
+	bma__signals_restore(&was);
 	return any;
 }
 
@@ -411,7 +453,7 @@ int bma__defer_wait_one(struct bma__flavor *f)
 bool bma__defer_help(struct bma__engine *e)
 {
 	struct bma__flavor *f = e->flavor;
-	uint64_t limbo = atomic_load_explicit(&e->limbo, memory_order_relaxed);
+	uint64_t limbo = bma__count_read(&e->limbo);
 
 	if (limbo * e->geo.stride < HELP_BYTES || !bma__thread_running(&f->thread) ||
 	    bma__rcu_reading(&f->rcu))
@@ -465,7 +507,9 @@ void bma__defer_recount(struct bma__engine *e)
 		     &finish);
 	if (mags)
 		bma__need_set(&e->flavor->sealed, e->id);
-	atomic_store_explicit(&e->limbo, n, memory_order_relaxed);
-	atomic_fetch_add_explicit(&e->flavor->limbo_bytes, n * e->geo.stride, memory_order_relaxed);
-	atomic_fetch_add_explicit(&e->flavor->mags, mags, memory_order_relaxed);
+	bma__count_anew(&e->limbo, n, bma__ticket_generation());
+	bma__count_raise(&e->flavor->limbo_bytes, n * e->geo.stride);
+	bma__count_raise(&e->flavor->mags, mags);
+	/* Of this thread, too, should a handler have interrupted one: it looks, and counts anew. */
+	bma__stack_touch(&e->sealed);
 }

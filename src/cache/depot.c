@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The depot, see depot.h. */
+/* The depot, see depot.h. Ordering: MO-1 (docs/memory-ordering.md). */
 #include "cache.h"
 
 /* Watermarks of depots deeper than this are looked at once in so many exchanges: it costs a line. */
@@ -30,28 +30,24 @@ static void prefetch_up(uint32_t class, uintptr_t word)
 		__builtin_prefetch((const void *)line, 1);
 }
 
-static uint32_t difference(const _Atomic uint64_t *more, const _Atomic uint64_t *less)
-{
-	uint64_t l = atomic_load_explicit(less, memory_order_relaxed);
-	uint64_t m = atomic_load_explicit(more, memory_order_relaxed);
-
-	return m > l ? (uint32_t)(m - l) : 0;
-}
-
 uint32_t bma__depot_depth(const struct bma__depot *d)
 {
-	return difference(&d->puts, &d->gets);
+	uint64_t gets = bma__count_read(&d->gets), puts = bma__count_read(&d->puts);
+
+	return puts > gets ? (uint32_t)(puts - gets) : 0;
 }
 
 uint32_t bma__depot_empties(const struct bma__depot *d)
 {
-	return difference(&d->empty_puts, &d->empty_gets);
+	uint64_t gets = atomic_load_explicit(&d->empty_gets, memory_order_relaxed);
+	uint64_t puts = atomic_load_explicit(&d->empty_puts, memory_order_relaxed);
+
+	return puts > gets ? (uint32_t)(puts - gets) : 0;
 }
 
 uint64_t bma__depot_exchanges(const struct bma__depot *d)
 {
-	return atomic_load_explicit(&d->puts, memory_order_relaxed) +
-	       atomic_load_explicit(&d->gets, memory_order_relaxed) +
+	return bma__count_read(&d->puts) + bma__count_read(&d->gets) +
 	       atomic_load_explicit(&d->empty_puts, memory_order_relaxed) +
 	       atomic_load_explicit(&d->empty_gets, memory_order_relaxed) -
 	       atomic_load_explicit(&d->ours, memory_order_relaxed);
@@ -69,30 +65,58 @@ static uint64_t length(struct bma__engine *e, const struct bma__mag_stack *stack
 
 void bma__depot_recount(struct bma__engine *e, struct bma__depot *d)
 {
-	uint64_t full = 0;
+	uint64_t full = 0, gets = bma__count_read(&d->gets);
 
 	for (uint32_t i = 0; i < BMA__DEPOT_STACKS; i++)
 		full += length(e, bma__depot_stack(d, i));
 	for (uint32_t i = 0; i < BMA__DEPOT_LOCAL; i++)
 		atomic_store_explicit(&d->local[i].n, (uint32_t)length(e, &d->local[i].near),
 				      memory_order_relaxed);
-	atomic_store_explicit(&d->puts, atomic_load_explicit(&d->gets, memory_order_relaxed) + full,
-			      memory_order_relaxed);
+	bma__count_anew(&d->gets, gets, bma__ticket_generation());
+	bma__count_anew(&d->puts, gets + full, bma__ticket_generation());
 	atomic_store_explicit(&d->empty_puts,
 			      atomic_load_explicit(&d->empty_gets, memory_order_relaxed) +
 				      length(e, &d->empty),
 			      memory_order_relaxed);
 }
 
+/* After a pop; @generation: of before it. Returns how many had been got. */
+static uint64_t count_get(struct bma__depot *d, uint32_t generation)
+{
+	uint64_t nth;
+
+	/* A child of fork has counted since, with it or without it: let it be one too many rather than one too few. */
+	if (bma__count_add(&d->gets, 1, &nth) != generation)
+		bma__count_raise(&d->puts, 1);
+	return nth;
+}
+
+/* Before a push of @n. Returns how many had been put; *@generation: for counted(). */
+static uint64_t count_put(struct bma__depot *d, uint64_t n, uint32_t *generation)
+{
+	uint64_t nth;
+
+	*generation = bma__count_add(&d->puts, n, &nth);
+	return nth;
+}
+
+/* After the push: as count_get(). */
+static void counted(struct bma__depot *d, uint64_t n, uint32_t generation)
+{
+	if (bma__unlikely(bma__count_generation(&d->puts) != generation))
+		bma__count_raise(&d->puts, n);
+}
+
 static uintptr_t take_near(struct bma__engine *e, struct bma__depot_local *l)
 {
-	uintptr_t word;
+	uintptr_t word = bma__stack_pop(&l->near, e->class);
+	uint32_t n = atomic_load_explicit(&l->n, memory_order_relaxed);
 
-	if (!atomic_load_explicit(&l->n, memory_order_relaxed))
-		return 0;
-	word = bma__stack_pop(&l->near, e->class);
-	if (word)
-		atomic_fetch_sub_explicit(&l->n, 1, memory_order_relaxed);
+	/* A handler's fork between a push and its count, or a pop and its, may have counted anew: it is one too few then. */
+	while (word && n &&
+	       !atomic_compare_exchange_weak_explicit(&l->n, &n, n - 1, memory_order_relaxed,
+						      memory_order_relaxed))
+		;
 	return word;
 }
 
@@ -117,7 +141,7 @@ static uintptr_t take_recent(struct bma__engine *e, struct bma__depot *d, uint32
 
 static uintptr_t take_stock(struct bma__engine *e, struct bma__depot *d)
 {
-	uint64_t first = atomic_load_explicit(&d->gets, memory_order_relaxed);
+	uint64_t first = bma__count_read(&d->gets);
 	uintptr_t word = 0;
 
 	for (uint32_t i = 0; i < BMA__DEPOT_RING && !word; i++)
@@ -132,6 +156,7 @@ static uintptr_t take_stock(struct bma__engine *e, struct bma__depot *d)
 static uintptr_t take_once(struct bma__engine *e, struct bma__depot *d, uint32_t plane,
 			   uint64_t *nth)
 {
+	uint32_t generation = bma__count_generation(&d->gets);
 	uintptr_t word = 0;
 
 	if (plane != UINT32_MAX) {
@@ -146,7 +171,7 @@ static uintptr_t take_once(struct bma__engine *e, struct bma__depot *d, uint32_t
 	if (!word)
 		word = take_all_near(e, d);
 	if (word)
-		*nth = atomic_fetch_add_explicit(&d->gets, 1, memory_order_relaxed);
+		*nth = count_get(d, generation);
 	return word;
 }
 
@@ -166,27 +191,40 @@ static bool all_empty(struct bma__depot *d, uint32_t *tags)
 }
 
 /*
- * A round that finds nothing proves nothing: a magazine may be put behind its back while another, before it, is got. So
- * nothing is said before two looks at all heads found them empty and the same. A head's tag counts its changes, so
- * then all were empty at the moment between the two, which are in order: acquire. Another round means that somebody
- * changed a head: lock-free.
+ * Two looks at all heads found them empty and the same. A head's tag counts its changes, so then all were empty at the moment
+ * between the two, which are in order: acquire.
+ */
+bool bma__depot_is_empty(struct bma__depot *d)
+{
+	uint32_t first, second;
+
+	return all_empty(d, &first) && all_empty(d, &second) && first == second;
+}
+
+/*
+ * A round that finds nothing proves nothing: a magazine may be put behind its back while another, before it, is got. Another round
+ * means that somebody changed a head: lock-free.
  */
 static uintptr_t take(struct bma__engine *e, struct bma__depot *d, uint32_t plane, uint64_t *nth)
 {
-	uint32_t first, second;
 	uintptr_t word;
 
+	/* That is proved where nobody is stopped in between, see depot.h. */
+	if (!bma__depot_depth(d))
+		return 0;
 	do
 		word = take_once(e, d, plane, nth);
-	while (!word && !(all_empty(d, &first) && all_empty(d, &second) && first == second));
+	while (!word && !bma__depot_is_empty(d));
 	return word;
 }
 
 static uint64_t put(struct bma__engine *e, struct bma__depot *d, uintptr_t word)
 {
-	uint64_t nth = atomic_fetch_add_explicit(&d->puts, 1, memory_order_relaxed);
+	uint32_t generation;
+	uint64_t nth = count_put(d, 1, &generation);
 
 	bma__stack_push(&d->full[nth % BMA__DEPOT_RING], e->class, word);
+	counted(d, 1, generation);
 	return nth;
 }
 
@@ -195,14 +233,16 @@ static uint64_t put_near(struct bma__engine *e, struct bma__depot *d, uintptr_t 
 {
 	uint32_t plane = bma__plane_home();
 	struct bma__depot_local *l = &d->local[plane % BMA__DEPOT_LOCAL];
+	uint32_t generation;
 	uint64_t nth;
 
 	*bma__mag_plane(bma__mag_base(e->class, word)) = plane;
 	if (atomic_load_explicit(&l->n, memory_order_relaxed) >= NEAR)
 		return put(e, d, word);
 	atomic_fetch_add_explicit(&l->n, 1, memory_order_relaxed);
-	nth = atomic_fetch_add_explicit(&d->puts, 1, memory_order_relaxed);
+	nth = count_put(d, 1, &generation);
 	bma__stack_push(&l->near, e->class, word);
+	counted(d, 1, generation);
 	return nth;
 }
 
@@ -225,12 +265,13 @@ static uintptr_t get_from(struct bma__engine *e, struct bma__depot *d, uint32_t 
 {
 	uint32_t low = atomic_load_explicit(&e->low_mags, memory_order_relaxed), left;
 	uint64_t nth;
-	uintptr_t word = take(e, d, plane, &nth);
+	uintptr_t word = take(e, d, plane, &nth), from;
 
 	if (!word)
 		return 0;
 	prefetch_down(e->class, word);
-	if (*bma__mag_plane(bma__mag_base(e->class, word)) != plane)
+	from = *bma__mag_plane(bma__mag_base(e->class, word));
+	if (from != plane && from < BMA__PLANE_NONE)
 		handed_over(e, d);
 	if (!looks(nth, low))
 		return word;
@@ -242,17 +283,66 @@ static uintptr_t get_from(struct bma__engine *e, struct bma__depot *d, uint32_t 
 	return word;
 }
 
-uintptr_t bma__depot_get(struct bma__engine *e)
+/* The caller's own depot had none. */
+static uintptr_t get_from_others(struct bma__engine *e, uint32_t node, uint32_t plane)
 {
-	uint32_t nodes = bma__topo.nodes, node = bma__topo_node_now(), plane = bma__plane_home();
+	uintptr_t word = 0;
 
-	for (uint32_t i = 0; i < nodes; i++) {
-		uintptr_t word = get_from(e, &e->depot[(node + i) % nodes], plane);
-
-		if (word)
-			return word;
+	bma__topo_for_each_from (node, other, i) {
+		word = i ? get_from(e, &e->depot[other], plane) : 0;
+		if (!word)
+			continue;
+		atomic_fetch_add_explicit(&e->depot[other].lent, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&e->depot[node].borrowed, 1, memory_order_relaxed);
+		bma__worker_kick(e); /* it is this node's stock that is too small */
+		break;
 	}
-	return 0;
+	return word;
+}
+
+uintptr_t bma__depot_get(struct bma__engine *e, bool near)
+{
+	uint32_t node = bma__topo_node_now(), plane = bma__plane_home();
+	uintptr_t word = get_from(e, &e->depot[node], plane);
+
+	bma__engine_use_node(e, node);
+	if (bma__likely(word) || near || bma__topo.nodes == 1 || e->numa.flags & BMA_NUMA_STRICT)
+		return word;
+	return get_from_others(e, node, plane);
+}
+
+uintptr_t bma__depot_get_on(struct bma__engine *e, uint32_t node)
+{
+	return get_from(e, &e->depot[node], bma__plane_home());
+}
+
+/* Node of an object's slab; that of a guarded sample is @node. */
+static uint32_t node_of(const void *obj, uint32_t node)
+{
+	const struct bma__slab *s = bma__chunk_slab(obj);
+
+	return s && s->node < bma__topo.nodes ? s->node : node;
+}
+
+/* The node of a full magazine in hand of somebody on @node. */
+static uint32_t home_of(const struct bma__engine *e, uintptr_t word, uint32_t node)
+{
+	void **objs = bma__mag_elements(bma__mag_base(e->class, word));
+	uint32_t n = bma__mag_count(e->class, word), home;
+
+	if (bma__likely(bma__topo.nodes == 1) || !n || !bma__engine_local(e))
+		return node;
+	home = node_of(objs[n - 1], node);
+	return home == node_of(objs[0], node) && home == node_of(objs[n / 2], node) ? home : node;
+}
+
+/* A magazine in hand to the depot of its objects' node, which is not the caller's. */
+static void send_home(struct bma__engine *e, uint32_t home, uintptr_t word, uintptr_t plane)
+{
+	atomic_fetch_add_explicit(&bma__nodes[home].home_returns, bma__mag_count(e->class, word),
+				  memory_order_relaxed);
+	*bma__mag_plane(bma__mag_base(e->class, word)) = plane;
+	put(e, &e->depot[home], word);
 }
 
 static void watch(struct bma__engine *e, const struct bma__depot *d, uint32_t high)
@@ -262,15 +352,20 @@ static void watch(struct bma__engine *e, const struct bma__depot *d, uint32_t hi
 	/* Either the worker sees how deep the depot is, or this sees that it no longer watches. */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!atomic_load_explicit(&e->watched, memory_order_relaxed))
-		bma__worker_kick(e);
+		bma__worker_look(e);
 }
 
 void bma__depot_put(struct bma__engine *e, uintptr_t word)
 {
-	struct bma__depot *d = &e->depot[bma__topo_node_now()];
+	uint32_t node = bma__topo_node_now(), home = home_of(e, word, node);
+	struct bma__depot *d = &e->depot[home];
 	uint32_t high = atomic_load_explicit(&e->high_mags, memory_order_relaxed);
-	uint64_t nth = put_near(e, d, word);
+	uint64_t nth = 0;
 
+	if (bma__likely(home == node))
+		nth = put_near(e, d, word);
+	else
+		send_home(e, home, word, bma__plane_home());
 	if (looks(nth, high))
 		watch(e, d, high);
 }
@@ -286,8 +381,10 @@ uintptr_t bma__depot_remove(struct bma__engine *e, struct bma__depot *d)
 	uint64_t nth;
 	uintptr_t word = take(e, d, UINT32_MAX, &nth);
 
-	if (word)
-		atomic_fetch_add_explicit(&d->ours, 1, memory_order_relaxed);
+	if (!word)
+		return 0;
+	atomic_fetch_add_explicit(&d->ours, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&d->removed, 1, memory_order_relaxed);
 	return word;
 }
 
@@ -300,7 +397,15 @@ void bma__depot_add(struct bma__engine *e, struct bma__depot *d, uintptr_t word)
 void bma__depot_gather(struct bma__engine *e, struct bma__depot_batch *batch, uintptr_t word)
 {
 	uintptr_t plane = *bma__mag_plane(bma__mag_base(e->class, word));
+	uint32_t node = bma__topo_node_now(), home = home_of(e, word, node);
 
+	if (bma__unlikely(home != node)) {
+		send_home(e, home, word, plane);
+		atomic_fetch_add_explicit(&e->depot[home].ours, 1, memory_order_relaxed);
+		watch(e, &e->depot[home],
+		      atomic_load_explicit(&e->high_mags, memory_order_relaxed));
+		return;
+	}
 	bma__stack_append(&batch->chain[plane % BMA__DEPOT_LOCAL], e->class, word);
 	batch->n++;
 }
@@ -308,9 +413,12 @@ void bma__depot_gather(struct bma__engine *e, struct bma__depot_batch *batch, ui
 void bma__depot_return(struct bma__engine *e, struct bma__depot *d,
 		       const struct bma__depot_batch *batch)
 {
-	atomic_fetch_add_explicit(&d->puts, batch->n, memory_order_relaxed);
+	uint32_t generation;
+
+	count_put(d, batch->n, &generation);
 	for (uint32_t i = 0; i < BMA__DEPOT_LOCAL; i++)
 		bma__stack_push_chain(&d->local[i].recent, e->class, &batch->chain[i]);
+	counted(d, batch->n, generation);
 	atomic_fetch_add_explicit(&d->ours, batch->n, memory_order_relaxed);
 }
 

@@ -16,14 +16,24 @@
  * Of a slot's puts no more than these few wait for it: those of one that frees what others allocate belong on
  * the ring.
  *
+ * Nodes: each has a depot. A get takes from its own node's, then from those of others, the nearest first. A put of a magazine of which the first object, the
+ * last and the one in the middle are of slabs of one other node goes there: so what one node allocates and another frees goes home by the
+ * magazine, at the cost of one exchange with a depot that it needs in any case. Mixed ones stay where they were put; each object finds home when they are drained.
+ *
  * Invariant: a magazine that was put can be got, whatever other calls are stopped at: each stack is lock-free, and a get
  * comes back empty only if there was a moment in it at which all stacks were, those of slots included (take() in
- * depot.c). puts and gets only say where to begin and how many there are; puts - gets is exact when no call is in
- * progress.
+ * depot.c).
+ *
+ * Invariant: puts - gets >= magazines on the stacks, and equal when no call is in progress. puts is raised before a push, gets
+ * after a pop, with release; so who reads gets (acquire), then puts, and finds no difference, has proved that there is none.
+ * Otherwise somebody may be stopped in between, and the stacks tell. A child of fork counts anew; what a handler's fork
+ * interrupted between a stack and its count may stay counted once too often there. How many empty ones there are, or near
+ * ones of a slot, decides nothing: these counts may be one off then, either way.
  */
 #ifndef BMA_CACHE_DEPOT_H
 #define BMA_CACHE_DEPOT_H
 
+#include "count.h"
 #include "stack.h"
 
 struct bma__engine;
@@ -33,7 +43,7 @@ struct bma__engine;
 
 /* By slot, each on a line of its own. */
 struct bma__depot_local {
-	/* What it put, and how many: counted before a push and after a pop, so never too few. */
+	/* What it put, and about how many, so that they are not too many. */
 	struct bma__mag_stack near __attribute__((aligned(BMA_CACHELINE)));
 	_Atomic uint32_t n;
 	/* What it passed to free_rcu and came back. */
@@ -43,8 +53,11 @@ struct bma__depot_local {
 struct bma__depot {
 	struct bma__mag_stack full[BMA__DEPOT_RING] __attribute__((aligned(2 * BMA_CACHELINE)));
 	struct bma__depot_local local[BMA__DEPOT_LOCAL];
-	_Atomic uint64_t puts __attribute__((aligned(2 * BMA_CACHELINE)));
-	_Atomic uint64_t gets __attribute__((aligned(2 * BMA_CACHELINE)));
+	struct bma__count puts __attribute__((aligned(2 * BMA_CACHELINE)));
+	struct bma__count gets __attribute__((aligned(2 * BMA_CACHELINE)));
+	/* Of these, by CPUs of other nodes; and how many such CPUs took elsewhere because they found nothing here. */
+	_Atomic uint64_t lent, borrowed;
+	_Atomic uint64_t removed;  /* gets that were the worker's */
 	_Atomic uint32_t handed;   /* gets of what another slot put, up to a few */
 	_Atomic uint32_t low_seen; /* least depth at a get since the worker looked */
 	struct bma__mag_stack empty __attribute__((aligned(2 * BMA_CACHELINE)));
@@ -53,10 +66,12 @@ struct bma__depot {
 };
 
 /*
- * Take a full magazine: from the depot of the CPU's node, else of another. Wakes the worker when the depot
+ * Take a full magazine: from the depot of the CPU's node, else, unless @near, of another. Wakes the worker when the depot
  * falls below its low watermark. Returns the word, or 0. Any context.
  */
-uintptr_t bma__depot_get(struct bma__engine *e);
+uintptr_t bma__depot_get(struct bma__engine *e, bool near);
+/* The same from the depot of @node alone. */
+uintptr_t bma__depot_get_on(struct bma__engine *e, uint32_t node);
 /* Put a magazine with elements. Wakes the worker above the high watermark. Any context. */
 void bma__depot_put(struct bma__engine *e, uintptr_t word);
 /* An empty one: from the depot, the idle ones of its class, or fresh. 0: there is none. Any context. */
@@ -81,6 +96,7 @@ struct bma__depot_batch {
 	struct bma__mag_chain chain[BMA__DEPOT_LOCAL];
 	uint32_t n;
 };
+/* What is of another node than the caller's goes there at once. */
 void bma__depot_gather(struct bma__engine *e, struct bma__depot_batch *batch, uintptr_t word);
 void bma__depot_return(struct bma__engine *e, struct bma__depot *d,
 		       const struct bma__depot_batch *batch);
@@ -94,6 +110,9 @@ static inline struct bma__mag_stack *bma__depot_stack(struct bma__depot *d, uint
 	i -= BMA__DEPOT_RING;
 	return i < BMA__DEPOT_LOCAL ? &d->local[i].near : &d->local[i - BMA__DEPOT_LOCAL].recent;
 }
+
+/* Were all stacks of full ones empty at one moment? Counts are too high as long as somebody is stopped between his and his push, or a pop and his. */
+bool bma__depot_is_empty(struct bma__depot *d);
 
 /* Full magazines in @d, empty ones, and exchanges with slots, full and empty, either way. */
 uint32_t bma__depot_depth(const struct bma__depot *d);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Engines: their registry, their making and their end, see engine.h. */
+/*
+ * Engines: their registry, their making and their end, see engine.h.
+ * Ordering: MO-17 (docs/memory-ordering.md).
+ */
 #include "cache.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* A slot grows to at most this many bytes of objects. */
 #define SLOT_BUDGET ((size_t)4 << 20)
@@ -29,15 +33,40 @@ static uint64_t number;
 static struct bma__engine *by_id[BMA__ENGINES_MAX];
 static uint32_t id_hint;
 
+/* Where slots have CPUs: those of CPUs one after the other on one node in one go. Concurrency ids are at home nowhere. */
+static void place_planes(void)
+{
+	uint32_t first_cpu = 0;
+
+	if (bma__topo.nodes == 1 || bma__cpu.mode != BMA_MODE_RSEQ_CPU)
+		return;
+	for (uint32_t cpu = 1; cpu <= bma__cpu.possible; cpu++) {
+		uint32_t node = bma__topo_node(first_cpu);
+
+		if (cpu < bma__cpu.possible && bma__topo_node(cpu) == node)
+			continue;
+		bma__node_bind((void *)(planes_base + ((uintptr_t)first_cpu << BMA__SLOT_SHIFT)),
+			       (size_t)(cpu - first_cpu) << BMA__SLOT_SHIFT, node);
+		first_cpu = cpu;
+	}
+}
+
 int bma__engine_init(void)
 {
+	size_t planes_bytes;
+
 	if (planes_base)
 		return 0;
 	bma__cpu_init();
 	planes = bma__cpu.slots + bma__cpu.guests;
-	planes_base = (uintptr_t)bma__os.map(((size_t)(planes + 1) << BMA__SLOT_SHIFT) + BMA_PAGE);
+	planes_bytes = ((size_t)(planes + 1) << BMA__SLOT_SHIFT) + BMA_PAGE;
+	planes_base = (uintptr_t)bma__os.map(planes_bytes);
 	if (!planes_base)
 		return -ENOMEM;
+	bma__budget_init();
+	/* Where the kernel gives huge pages unasked, the first slot that a CPU uses would cost it 2 MiB. */
+	bma__os.advise((void *)planes_base, planes_bytes, MADV_NOHUGEPAGE);
+	place_planes();
 	bma__chunk_init(bma__cpu.possible + 1);
 	bma__heap_map = (struct bma__heap_map){
 		.tags = (const uint16_t *)(uintptr_t)bma__chunk_tags,
@@ -62,7 +91,8 @@ struct bma__head bma__engine_head(const struct bma__engine *e)
 {
 	struct bma__head head = e->head;
 
-	if (bma__engine_checked(e) || bma__key_has(e) || e->flags & BMA__CACHE_OWNED)
+	if (bma__engine_checked(e) || bma__key_has(e) ||
+	    e->flags & (BMA__CACHE_OWNED | BMA__CACHE_PROFILE))
 		head.mask = 0; /* neither empty nor full is anything else */
 	return head;
 }
@@ -103,10 +133,11 @@ void bma__engine_gate(struct bma__engine *e, bool open)
 
 static size_t engine_bytes(void)
 {
-	size_t used = (planes + BMA__PLANE_WORD - 1) / BMA__PLANE_WORD * sizeof(uint64_t);
+	size_t used = bma__plane_words(planes) * sizeof(uint64_t);
 
 	return bma__align_up(sizeof(struct bma__engine), _Alignof(struct bma__depot)) +
-	       bma__topo.nodes * sizeof(struct bma__depot) + used + _Alignof(struct bma__depot);
+	       bma__topo.nodes * (sizeof(struct bma__depot) + sizeof(struct bma__slab_lists)) +
+	       used + _Alignof(struct bma__depot);
 }
 
 /* The kernel's formulas (facts from its bpf/memalloc.c). */
@@ -227,12 +258,16 @@ static uint64_t default_target(struct bma__engine *e, uint64_t used, uint64_t sl
 void bma__engine_set_marks(struct bma__engine *e)
 {
 	uint64_t slots = bma__plane_count(e), target = e->attr_reserve, used = in_use(e), low;
-	uint32_t nodes = bma__topo.nodes, mags;
+	uint64_t used_nodes = atomic_load_explicit(&e->nodes_used, memory_order_relaxed);
+	uint32_t nodes = used_nodes ? (uint32_t)__builtin_popcountll(used_nodes) : 1, mags;
 
 	slots = slots ? slots : 1;
 	if (!target)
 		target = default_target(e, used, slots);
+	/* No stock is refilled under a mark of 0, and none reaches a mark above it. */
 	low = e->attr_low ? e->attr_low * slots : target / 4;
+	low = low ? low : 1;
+	low = low < target ? low : target;
 	mags = (bma__engine_mags(e, target) + nodes - 1) / nodes;
 	atomic_store_explicit(&e->target_mags, mags, memory_order_relaxed);
 	atomic_store_explicit(&e->low_mags, (bma__engine_mags(e, low) + nodes - 1) / nodes,
@@ -295,8 +330,10 @@ static void leave_registry(struct bma__engine *e)
 		e->next->prev = e->prev;
 	number--;
 	/* Before the id can be taken again: the next owner's slots are these. */
-	bma__plane_for_each (e, plane)
+	bma__plane_for_each (e, plane) {
+		bma__budget_close(e, bma__slot_at(e, plane));
 		memset((void *)bma__slot_at(e, plane), 0, sizeof(struct bma__slot));
+	}
 	/* Tags of its slabs lead here until the slabs are gone. */
 	*bma__engine_handle(e) = (struct bma_cache){0};
 	by_id[e->id] = NULL;
@@ -315,7 +352,10 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 	e->bytes = bytes;
 	at = bma__align_up((uintptr_t)(e + 1), _Alignof(struct bma__depot));
 	e->depot = (struct bma__depot *)at;
-	e->used = (_Atomic uint64_t *)(e->depot + bma__topo.nodes);
+	e->slabs = (struct bma__slab_lists *)(e->depot + bma__topo.nodes);
+	e->used = (_Atomic uint64_t *)(e->slabs + bma__topo.nodes);
+	e->numa = attr->numa;
+	e->numa_node = bma__topo_node_by_os(attr->numa.node);
 	for (uint32_t node = 0; node < bma__topo.nodes; node++)
 		atomic_init(&e->depot[node].low_seen, UINT32_MAX);
 	bma__lock_init(&e->lock, BMA__RANK_ENGINE);
@@ -352,9 +392,10 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 	e->head.mask = bma__mag_size(e->class) - 16;
 	e->head.index = bma__cpu.mode == BMA_MODE_GUEST ? BMA__RSEQ_CPU_ID : bma__cpu.index;
 	e->record = owned ? NULL : attr->record ? attr->record : bma__record_root;
-	e->charge = (uint64_t)e->geo.stride * (e->geo.percpu ? bma__percpu.slots + 1 : 1);
+	e->charge = e->geo.stride * bma__percpu_copies(e->geo.percpu);
 	e->minus = 0 - e->charge;
-	e->quick = owned && bma__chunk_tags && !bma__engine_checked(e) && !bma__key_has(e);
+	e->quick = owned && bma__chunk_tags && !bma__engine_checked(e) && !bma__key_has(e) &&
+		   !(e->flags & BMA__CACHE_PROFILE);
 	if ((!(e->flags & BMA_CACHE_SAMPLE) || !bma__sample_prepare()) &&
 	    (!owned || !bma__owner_prepare(e)) && !bma__quarantine_make(e)) {
 		if (e->flags & BMA__CACHE_TOOLS)
@@ -370,13 +411,15 @@ static struct bma__engine *make(const struct bma__engine_attr *attr)
 static int stock(struct bma__engine *e)
 {
 	uint32_t mags = e->attr_reserve ? bma__engine_mags(e, e->attr_reserve) : 1;
+	uint32_t node = bma__topo_node_now();
 
+	bma__engine_use_node(e, node);
 	while (mags--) {
-		uintptr_t word = bma__refill_magazine(e, 0);
+		uintptr_t word = bma__refill_magazine(e, node);
 
 		if (!word)
 			return e->refused ? -EDQUOT : -ENOMEM;
-		bma__depot_add(e, e->depot, word);
+		bma__depot_add(e, &e->depot[node], word);
 	}
 	return 0;
 }
@@ -416,7 +459,9 @@ void bma__engine_free(struct bma__engine *e)
 	void (*ctx_free)(void *ctx) = e->ctx_free;
 	void *ctx = e->ctx;
 
+	bma__profile_end(e);
 	leave_registry(e);
+	bma__numa_engine_gone(e);
 	bma__mag_unpromise(e->class, atomic_load_explicit(&e->slot_mags, memory_order_relaxed));
 	bma__quarantine_free(e);
 	bma__owner_end(e);

@@ -8,10 +8,13 @@
  *
  * Equation at a quiescent point:
  *	live + cached + limbo + parked + reserved + free in slabs = carved
+ *
+ * Ordering: MO-19 (docs/memory-ordering.md).
  */
 #ifndef BMA_CACHE_ENGINE_H
 #define BMA_CACHE_ENGINE_H
 
+#include "count.h"
 #include "depot.h"
 
 #include <bma/heap.h>
@@ -31,6 +34,9 @@ struct bma_group;
 #define BMA__CACHE_TOOLS ((uint64_t)1 << 63)
 /* Shared by handles of which each pays for its objects, see owner.h; set by the library. */
 #define BMA__CACHE_OWNED ((uint64_t)1 << 62)
+
+/* Each call is seen by the heap profile, see profile.h; set by the library. */
+#define BMA__CACHE_PROFILE ((uint64_t)1 << 61)
 
 /* Flags of which each needs that every call is looked at. */
 #define BMA__CACHE_CHECKS                                                                          \
@@ -70,9 +76,24 @@ struct bma__engine {
 	_Atomic uint32_t high_mags;   /* above it the worker drains */
 	_Atomic uint32_t slot_mags;   /* magazines promised for what slots hold besides objects */
 	_Atomic bool dying;	      /* being destroyed: the worker carves nothing more */
+	_Atomic uintptr_t destroyer;  /* the thread that set it, of those that wait meanwhile */
 	_Atomic uint32_t watched; /* the worker looks in regularly: no need to wake it to drain */
 	_Atomic uint64_t kicked;  /* when a may-sleep caller last asked for stock */
 	_Atomic uint64_t fails_seen; /* fail_empty when a pass last looked */
+	_Atomic uint64_t
+		waste_next;	/* no drain of slots for the sake of memory before then: settle.h */
+	_Atomic uint64_t wants; /* stock: somebody found little or none; @drained then << 1 | 1 */
+	_Atomic uint32_t waste_tries; /* that did not help */
+	_Atomic uint64_t rested;      /* what had moved when settle.c last looked, */
+	_Atomic uint32_t rests;	      /* looks since then at which nothing had, */
+	_Atomic uint32_t drained;     /* times that all of it was to be drained: refill.h */
+	_Atomic uint32_t renewals;    /* of its stock */
+	struct {
+		struct bma__mag_stack fresh, old, again;
+	} in_hand; /* of who renews it; where a child of fork finds them */
+	_Atomic bool renewing;
+	_Atomic uint32_t relaxes; /* how often a deeper stock was given up, */
+	_Atomic uint64_t settled; /* and when it had settled */
 
 	/* [lock: registry] */
 	struct bma__engine *next, *prev;
@@ -82,7 +103,7 @@ struct bma__engine {
 
 	/* [lock: lock] */
 	struct bma__lock lock;
-	struct bma__slab *slabs[3]; /* by enum bma__slab_list */
+	uint32_t turn; /* of nodes, where slabs go round */
 	uint64_t nslabs;
 	uint32_t empty_slabs;
 	uint64_t objs_carved;
@@ -90,12 +111,13 @@ struct bma__engine {
 
 	/* Any context. */
 	_Atomic uint32_t phase __attribute__((aligned(BMA_CACHELINE))); /* of tickets */
-	_Atomic uint64_t parks, collects; /* objects parked; of these collected. See park.c */
-	struct bma__mag_stack sealed;	  /* magazines that wait for a grace period */
+	struct bma__count parks;      /* objects parked, see park.h */
+	_Atomic uint64_t collects;    /* of these collected */
+	struct bma__mag_stack sealed; /* magazines that wait for a grace period */
 	uint32_t waiting; /* [lock: purge] chain of those that the running grace period is for */
-	_Atomic uint64_t limbo; /* objects in both, and in finish */
+	struct bma__count limbo; /* objects in both, and in finish */
 	_Atomic uint64_t limbo_peak, limbo_overruns;
-	_Atomic uint32_t
+	struct bma__count
 		limbo_slots; /* limbo words that are not 0, or are about to change; see limbo.h */
 	struct bma__mag_stack
 		finish;	       /* magazines whose objects are to be destructed, see finish.h */
@@ -123,7 +145,8 @@ struct bma__engine {
 	_Atomic uint32_t
 		guarded_deferred; /* guarded objects that are to be closed after a grace period */
 	_Atomic uint64_t quarantine_turn, quarantined;
-	_Atomic uint64_t fail_empty, fail_system, fail_refill, aborts, refills, drains;
+	_Atomic uint64_t slot_grows, slot_shrinks, budget_refused, idle_drains;
+	_Atomic uint64_t fail_empty, fail_charge, fail_system, fail_refill, aborts, refills, drains;
 
 	_Atomic uint32_t begun,
 		ended; /* passes of ours that move magazines, see bma__engine_begin() */
@@ -153,16 +176,33 @@ struct bma__engine {
 	uint64_t orphan_round;
 	bool reaped; /* somebody looks whether it can be given back */
 
-	struct bma__depot *depot; /* one per node */
-	_Atomic uint64_t *used;	  /* bitmap of planes: slots that were ever touched */
+	struct bma_numa numa;	       /* [const] which nodes slabs are to be on */
+	uint32_t numa_node;	       /* [const] with BMA_NUMA_NODE: our number */
+	_Atomic uint64_t nodes_used;   /* bitmap of those whose CPUs came by */
+	struct bma__depot *depot;      /* one per node */
+	struct bma__slab_lists *slabs; /* [lock: lock] one per node */
+	_Atomic uint64_t *used;	       /* bitmap of planes: slots that were ever touched */
 };
 
-/* Which list of its engine a slab is in. */
+/* Which list of its engine and node a slab is in; slabs of no node are in those of the first. */
 enum bma__slab_list {
 	BMA__SLABS_PARTIAL, /* something is left to take */
 	BMA__SLABS_SPENT,
 	BMA__SLABS_DYING, /* given up, waits for a grace period */
 };
+
+struct bma__slab_lists {
+	struct bma__slab *first[BMA__SLABS_DYING];
+};
+
+/* The first of the next lists that are not empty, after the @i-th; for bma__engine_for_each_slab(). */
+struct bma__slab *bma__engine_next_slabs(const struct bma__engine *e, uint32_t *i);
+
+/* All slabs that are not given up, under the engine's lock. */
+#define bma__engine_for_each_slab(e, s)                                                            \
+	for (uint32_t bma__i = 0; bma__i != UINT32_MAX; bma__i = UINT32_MAX)                       \
+		for (struct bma__slab *s = bma__engine_next_slabs((e), &bma__i); s;                \
+		     s = s->next ? s->next : bma__engine_next_slabs((e), &bma__i))
 
 /*
  * A handle. Private ones, and one for each shared engine by which frees without a handle reach it, stand in a region of their own, at a place
@@ -193,6 +233,7 @@ struct bma__engine_attr {
 	void *ctx;
 	void (*ctx_free)(void *ctx);
 	uint32_t low, high, batch;
+	struct bma_numa numa;
 	struct bma_heap *heap;	    /* as in the handle */
 	struct bma__record *record; /* who pays for slabs; NULL: the root */
 };
@@ -250,12 +291,14 @@ struct bma__engine *bma__engine_first_locked(void);
 void bma__engine_set_marks(struct bma__engine *e);
 
 /*
- * Take up to @n objects from the slabs on @node, constructed. May sleep; no lock is held around the
+ * Take up to @n objects from slabs, constructed: for whoever is on @node, by the engine's policy of placement. May sleep; no lock is held around the
  * constructor. Returns how many.
  */
 uint32_t bma__engine_carve(struct bma__engine *e, uint32_t node, void **out, uint32_t n);
-/* Bring @n objects home; aborts on an object that has no business there. May sleep. */
-void bma__engine_home(struct bma__engine *e, void *const *objs, uint32_t n);
+/* One object of a slab that is on @node, whatever the policy, and whose pages are there; or NULL. As above. */
+void *bma__engine_carve_there(struct bma__engine *e, uint32_t node);
+/* Bring @n objects home that were in a depot of @node (BMA__NODE_ANY: elsewhere); aborts on an object that has no business there. May sleep. */
+void bma__engine_home(struct bma__engine *e, uint32_t node, void *const *objs, uint32_t n);
 /* Run the destructors of an engine that nobody was ever given, all of whose objects are at home. May sleep. */
 void bma__engine_destruct(struct bma__engine *e);
 /* Give all wholly free slabs but @keep up to the grace period. May sleep. Returns how many. */
@@ -293,6 +336,20 @@ static inline void bma__engine_end(struct bma__engine *e)
 static inline bool bma__engine_checked(const struct bma__engine *e)
 {
 	return e->flags & (BMA_CACHE_DTOR_RECYCLE | BMA_CACHE_PERCPU | BMA__CACHE_CHECKS);
+}
+
+/* Are objects at home on a node, that of a CPU that asked for them? */
+static inline bool bma__engine_local(const struct bma__engine *e)
+{
+	return e->numa.policy == BMA_NUMA_LOCAL && !e->geo.percpu;
+}
+
+/* Somebody on @node uses it. Any context. */
+static inline void bma__engine_use_node(struct bma__engine *e, uint32_t node)
+{
+	if (bma__unlikely(
+		    !(atomic_load_explicit(&e->nodes_used, memory_order_relaxed) >> node & 1)))
+		atomic_fetch_or_explicit(&e->nodes_used, 1ull << node, memory_order_relaxed);
 }
 
 /* Magazines for @n objects. */

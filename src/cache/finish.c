@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Destructors, see finish.h. */
+/* Destructors, see finish.h. Ordering: MO-23 (docs/memory-ordering.md). */
 #include "cache.h"
 
 #define NAP 100000u
@@ -24,11 +24,11 @@ void bma__finish_slab_later(struct bma__slab *slab)
 	slab->next = e->finish_first;
 	e->finish_first = slab;
 	atomic_fetch_add_explicit(&e->finish_slabs, 1, memory_order_release);
-	bma__worker_kick(e);
+	bma__worker_look(e);
 }
 
-/* The next magazine of this round, or 0. */
-static uintptr_t next_magazine(struct bma__engine *e)
+/* The next magazine of this round, or 0; in which generation it is in hand: in a child of fork after that it counts no more. */
+static uintptr_t next_magazine(struct bma__engine *e, uint32_t *generation)
 {
 	uintptr_t word = 0;
 
@@ -37,24 +37,29 @@ static uintptr_t next_magazine(struct bma__engine *e)
 		word = bma__stack_word(e->class, e->finish_chain);
 		e->finish_chain = bma__stack_next(e->class, e->finish_chain);
 	}
+	*generation = bma__ticket_generation();
 	bma__lock_drop(&bma__purge_lock);
 	return word;
 }
 
-static void finish_magazine(struct bma__engine *e, uintptr_t word)
+static void finish_magazine(struct bma__engine *e, uintptr_t word, uint32_t generation)
 {
 	uint32_t n = bma__mag_count(e->class, word);
 	void **objs = bma__mag_elements(bma__mag_base(e->class, word));
 	struct bma__depot_batch batch = {0};
+	sigset_t was;
 
 	for (uint32_t i = 0; i < n; i++)
 		bma__finish_object(e, objs[i]);
 	bma__depot_gather(e, &batch, word);
 	bma__depot_return(e, &e->depot[bma__topo_node_now()], &batch);
-	bma__defer_uncount(e, n);
+	bma__signals_block(&was);
+	if (generation == bma__ticket_generation())
+		bma__defer_uncount(e, n);
+	bma__signals_restore(&was);
 }
 
-static struct bma__slab *next_slab(struct bma__engine *e)
+static struct bma__slab *next_slab(struct bma__engine *e, uint32_t *generation)
 {
 	struct bma__slab *s;
 
@@ -62,6 +67,7 @@ static struct bma__slab *next_slab(struct bma__engine *e)
 	s = e->finish_first;
 	if (s)
 		e->finish_first = s->next;
+	*generation = bma__ticket_generation();
 	bma__lock_drop(&bma__purge_lock);
 	return s;
 }
@@ -76,7 +82,7 @@ static void lower(_Atomic uint32_t *count)
 		;
 }
 
-static void finish_slab(struct bma__engine *e, struct bma__slab *s)
+static void finish_slab(struct bma__engine *e, struct bma__slab *s, uint32_t generation)
 {
 	uint32_t n = atomic_load_explicit(&s->carved, memory_order_relaxed);
 
@@ -85,14 +91,17 @@ static void finish_slab(struct bma__engine *e, struct bma__slab *s)
 	bma__engine_uncharge(s);
 	bma__lock_take(&bma__purge_lock);
 	bma__slab_destroy(s);
+	if (generation == bma__ticket_generation()) {
+		lower(&e->finish_slabs);
+		lower(&e->dying_slabs);
+	}
 	bma__lock_drop(&bma__purge_lock);
-	lower(&e->finish_slabs);
-	lower(&e->dying_slabs);
 }
 
 static uint32_t run(struct bma__engine *e)
 {
-	uint32_t done = 0, slabs = atomic_load_explicit(&e->finish_slabs, memory_order_acquire);
+	uint32_t generation, done = 0,
+			     slabs = atomic_load_explicit(&e->finish_slabs, memory_order_acquire);
 	struct bma__slab *s;
 	uintptr_t word;
 
@@ -100,10 +109,10 @@ static uint32_t run(struct bma__engine *e)
 	bma__lock_take(&bma__purge_lock);
 	e->finish_chain = bma__stack_take_all(&e->finish);
 	bma__lock_drop(&bma__purge_lock);
-	for (; (word = next_magazine(e)); done++)
-		finish_magazine(e, word);
-	for (; slabs && (s = next_slab(e)); slabs--, done++)
-		finish_slab(e, s);
+	for (; (word = next_magazine(e, &generation)); done++)
+		finish_magazine(e, word, generation);
+	for (; slabs && (s = next_slab(e, &generation)); slabs--, done++)
+		finish_slab(e, s, generation);
 	bma__depot_watch(e);
 	bma__engine_end(e);
 	atomic_fetch_add_explicit(&e->finish_rounds, 1, memory_order_release);
@@ -139,7 +148,7 @@ static bool idle(struct bma__engine *e)
 void bma__finish_nap(struct bma__engine *e)
 {
 	if (bma__worker_runs() && !bma__worker_is_caller())
-		bma__worker_kick(e);
+		bma__worker_look(e);
 	else
 		bma__finish_run(e);
 	bma__os_sleep(NAP);
@@ -182,5 +191,5 @@ void bma__finish_recount(struct bma__engine *e)
 	atomic_store_explicit(&e->finish_slabs, due, memory_order_relaxed);
 	atomic_store_explicit(&e->dying_slabs, due + dying, memory_order_relaxed);
 	atomic_store_explicit(&e->finishing, false, memory_order_relaxed);
-	bma__worker_kick(e);
+	bma__worker_look(e);
 }

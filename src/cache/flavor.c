@@ -167,8 +167,8 @@ void bma__flavor_after_fork_child(void)
 		bool possible = bma__rcu_after_fork_child(&f->rcu);
 
 		take_back_slabs(f);
-		atomic_store_explicit(&f->mags, 0, memory_order_relaxed);
-		atomic_store_explicit(&f->limbo_bytes, 0, memory_order_relaxed);
+		bma__count_anew(&f->mags, 0, bma__ticket_generation());
+		bma__count_anew(&f->limbo_bytes, 0, bma__ticket_generation());
 		atomic_store_explicit(&f->waiters, 0, memory_order_relaxed);
 		atomic_store_explicit(&f->watching, false, memory_order_relaxed);
 		atomic_store_explicit(&f->since, 0, memory_order_relaxed);

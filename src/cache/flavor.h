@@ -15,14 +15,14 @@ struct bma__flavor {
 	struct bma__thread thread;
 
 	/* What waits. */
-	struct bma__need sealed;      /* engines with sealed magazines */
-	struct bma__need filling;     /* engines with limbo magazines in slots */
-	_Atomic uint64_t mags;	      /* sealed and not let go */
-	_Atomic uint64_t collecting;  /* bytes sealed since a batch was taken; a hint */
-	_Atomic uint64_t limbo_bytes; /* objects sealed and not let go, bytes */
-	_Atomic uint64_t limbo_peak;  /* the most that was */
-	_Atomic uint64_t dying_bytes; /* slabs given up and not let go */
-	struct bma__slab *dying;      /* [lock: purge] given up, not yet waited for */
+	struct bma__need sealed;       /* engines with sealed magazines */
+	struct bma__need filling;      /* engines with limbo magazines in slots */
+	struct bma__count mags;	       /* sealed and not let go */
+	_Atomic uint64_t collecting;   /* bytes sealed since a batch was taken; a hint */
+	struct bma__count limbo_bytes; /* objects sealed and not let go, bytes */
+	_Atomic uint64_t limbo_peak;   /* the most that was */
+	_Atomic uint64_t dying_bytes;  /* slabs given up and not let go */
+	struct bma__slab *dying;       /* [lock: purge] given up, not yet waited for */
 	struct bma__slab
 		*doomed;	/* [lock: purge, in_period] the running grace period is for these */
 	struct bma__need batch; /* [in_period] engines whose magazines it is for */

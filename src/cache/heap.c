@@ -41,6 +41,7 @@ static struct bma__engine *engine_for(struct bma_heap *h, const struct bma__heap
 		.align = size % 16 ? 8 : 16,
 		.flags = attr->cache_flags,
 		.flavor = attr->flavor,
+		.numa = attr->numa,
 	};
 
 	if (size > GUARDED_MOST)
@@ -169,6 +170,7 @@ struct bma_heap *bma__heap_create(const struct bma__heap_attr *attr, int *rc)
 	if (!h)
 		return NULL;
 	h->flags = attr->flags;
+	h->numa = attr->numa;
 	snprintf(h->name, sizeof h->name, "%s", attr->name);
 	if (!make_record(h, attr, rc)) {
 		bma__meta_free(h, sizeof *h);
@@ -270,5 +272,6 @@ bool bma__heap_frees(struct bma_heap *h, const struct bma_cache *place)
 	if (!a || a == b)
 		return a;
 	return !is_private(h) && b && b->shared && a->size == b->size &&
-	       !((a->flags ^ b->flags) & ~BMA__CACHE_OWNED) && a->flavor == b->flavor;
+	       !((a->flags ^ b->flags) & ~(BMA__CACHE_OWNED | BMA__CACHE_PROFILE)) &&
+	       a->flavor == b->flavor;
 }

@@ -32,6 +32,7 @@ struct bma_heap {
 	struct bma__record *record; /* who pays for it, or counts its objects; NULL: neither */
 	struct bma__slab *large;    /* [lock: heap] by next and prev */
 	_Atomic uint64_t large_live, large_bytes, too_large;
+	struct bma_numa numa;
 };
 
 extern struct bma__lock bma__heap_lock;
@@ -50,6 +51,7 @@ struct bma__heap_attr {
 	struct bma__flavor *flavor;
 	const struct bma_group
 		*payer; /* NULL: the root, and nobody for objects of shared classes */
+	struct bma_numa numa;
 };
 
 /* May sleep. NULL and a negative errno in @rc. */
@@ -64,10 +66,13 @@ int bma__heap_destroy(struct bma_heap *heap);
 bool bma__heap_frees(struct bma_heap *heap, const struct bma_cache *place);
 /* An allocation too large for its caller was refused. Any context. */
 void bma__heap_refuse(struct bma_heap *heap);
-/* Zeros; NULL and a negative errno in @rc. May sleep. */
-void *bma__heap_large_alloc(struct bma_heap *heap, size_t size, int *rc);
+/* Zeros, on @node (or a kind, see page/node.h), @strict: there or nowhere; NULL and a negative errno in @rc. May sleep. */
+void *bma__heap_large_alloc(struct bma_heap *heap, size_t size, uint32_t node, bool strict,
+			    int *rc);
 /* The user has it no more; false: he had not before. Any context. */
 bool bma__heap_large_free(struct bma__slab *slab);
+/* Bytes of large objects of all heaps, live or not yet unmapped. Any context. */
+uint64_t bma__heap_large_bytes(void);
 /* Was something freed that nobody has collected yet? Any context. */
 bool bma__heap_freed(void);
 /* What was freed goes to the grace period; what somebody else just collects has gone there after, too. May sleep. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Large objects of heaps, see heap.h. */
+/* Large objects of heaps, see heap.h. Ordering: MO-26 (docs/memory-ordering.md). */
 #include "cache.h"
 
 #include <errno.h>
@@ -8,6 +8,13 @@ struct bma__lock bma__heap_lock = BMA__LOCK_INIT(BMA__RANK_HEAP);
 
 /* Freed and not yet taken out of their heaps: pushed by anybody, taken as a whole, so no entry is popped under a pusher's eyes. */
 static _Atomic(struct bma__slab *) freed;
+
+static _Atomic uint64_t all_bytes;
+
+uint64_t bma__heap_large_bytes(void)
+{
+	return atomic_load_explicit(&all_bytes, memory_order_relaxed);
+}
 
 static void list_add(struct bma_heap *h, struct bma__slab *s)
 {
@@ -36,7 +43,7 @@ static struct bma__record *payer_of(const struct bma_heap *h)
 	return r && atomic_load_explicit(&r->group, memory_order_relaxed) ? r : bma__record_root;
 }
 
-void *bma__heap_large_alloc(struct bma_heap *h, size_t size, int *rc)
+void *bma__heap_large_alloc(struct bma_heap *h, size_t size, uint32_t node, bool strict, int *rc)
 {
 	struct bma__record *payer = payer_of(h);
 	uint64_t bytes = bma__align_up(size, BMA_PAGE);
@@ -47,34 +54,40 @@ void *bma__heap_large_alloc(struct bma_heap *h, size_t size, int *rc)
 		*rc = -EDQUOT;
 		return NULL;
 	}
-	p = bma__large_alloc(size, h->engine[0], h, bma__topo_node_now());
+	p = bma__large_alloc(size, h->engine[0], h, node, strict);
 	s = p ? bma__large_slab(p) : NULL;
 	if (!s) {
 		bma__stock_uncharge_slab(payer, bytes, true);
+		if (strict)
+			atomic_fetch_add_explicit(&bma__nodes[node].refused, 1,
+						  memory_order_relaxed);
 		*rc = -ENOMEM;
 		return NULL;
 	}
 	s->payer = payer;
 	bma__lock_take(&bma__heap_lock);
 	list_add(h, s);
-	bma__lock_drop(&bma__heap_lock);
 	atomic_fetch_add_explicit(&h->large_live, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&h->large_bytes, bma__large_bytes(s), memory_order_relaxed);
+	atomic_fetch_add_explicit(&all_bytes, bma__large_bytes(s), memory_order_relaxed);
+	bma__lock_drop(&bma__heap_lock);
+	bma__profile_taken(NULL, p, bma__large_bytes(s), h->name);
 	return p;
 }
 
 bool bma__heap_large_free(struct bma__slab *s)
 {
 	struct bma__slab *top = atomic_load_explicit(&freed, memory_order_relaxed);
-	struct bma__engine *e = s->owner;
 
 	if (!bma__large_drop(s))
 		return false;
+	bma__profile_given(s->base);
 	do {
 		bma__large_set_link(s, top);
 	} while (!atomic_compare_exchange_weak_explicit(&freed, &top, s, memory_order_release,
 							memory_order_relaxed));
-	bma__worker_kick(e);
+	/* Not by the engine, which may be gone once it was pushed. */
+	bma__worker_wake();
 	return true;
 }
 
@@ -82,6 +95,7 @@ static void let_go(struct bma_heap *h, struct bma__slab *s)
 {
 	list_del(h, s);
 	atomic_fetch_sub_explicit(&h->large_bytes, bma__large_bytes(s), memory_order_relaxed);
+	atomic_fetch_sub_explicit(&all_bytes, bma__large_bytes(s), memory_order_relaxed);
 	bma__defer_slab(s);
 	atomic_fetch_sub_explicit(&h->large_live, 1, memory_order_release);
 }
@@ -112,7 +126,8 @@ void bma__heap_large_release(struct bma_heap *h)
 
 	bma__lock_take(&bma__heap_lock);
 	while ((s = h->large)) {
-		bma__large_drop(s);
+		if (bma__large_drop(s))
+			bma__profile_given(s->base);
 		let_go(h, s);
 	}
 	bma__lock_drop(&bma__heap_lock);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Limbo, see limbo.h. */
+/* Limbo, see limbo.h. Ordering: MO-5, MO-10, MO-21 (docs/memory-ordering.md). */
 #include "cache.h"
 
 /* Slots flushed with one pair of fences. */
@@ -42,22 +42,48 @@ slow:
 	return true;
 }
 
-/* A limbo word is about to change from 0. Returns the generation, for retract(). */
-static uint32_t announce(struct bma__engine *e)
+/* A word was counted: see that a flush comes by. */
+static void tell(struct bma__engine *e)
 {
-	uint32_t generation = bma__ticket_generation();
-
-	atomic_fetch_add_explicit(&e->limbo_slots, 1, memory_order_seq_cst);
 	bma__need_set(&e->flavor->filling, e->id);
 	bma__defer_tell(e->flavor);
+}
+
+/* A limbo word is about to change from 0. Returns the generation that it was counted in. */
+static uint32_t announce(struct bma__engine *e)
+{
+	uint32_t generation = bma__count_announce(&e->limbo_slots);
+
+	tell(e);
 	return generation;
 }
 
-/* It did not, or was taken. In a child of fork words were counted anew, and what was announced before is void. */
+/* It did not. */
 static void retract(struct bma__engine *e, uint32_t generation)
 {
-	if (generation == bma__ticket_generation())
-		atomic_fetch_sub_explicit(&e->limbo_slots, 1, memory_order_release);
+	uint64_t left;
+
+	bma__count_change(&e->limbo_slots, (uint64_t)-1, generation, &left);
+}
+
+/*
+ * It did, in a guest slot, where the look at the slot's generation and the change are two instructions. A child that a
+ * handler forked before the change has not counted the word; one after it has, and says so in the slot. A flush in the child that
+ * found nothing counted has cleared the bit of "filling", too, so it is set once more, after the count was raised.
+ */
+static void confirm(struct bma__engine *e, const struct bma__slot *s, uint32_t announced)
+{
+	uint32_t now = bma__count_generation(&e->limbo_slots);
+	bool counted = false;
+	uint64_t words;
+
+	while (now != announced && !counted &&
+	       !atomic_load_explicit(&s->freeze_limbo, memory_order_relaxed)) {
+		counted = bma__count_change(&e->limbo_slots, 1, now, &words);
+		now = bma__count_generation(&e->limbo_slots);
+	}
+	if (counted)
+		tell(e);
 }
 
 /* With no slot to use; @spare: an empty magazine in hand, or 0. */
@@ -105,6 +131,8 @@ static void free_ticketed(struct bma__engine *e, void *obj, bool heedless)
 			announced = announce(e);
 		done = bma__view_change(&v, &v.slot->limbo, &v.slot->freeze_limbo, gen, old,
 					spare + 8);
+		if (done && !old && v.guest)
+			confirm(e, v.slot, announced);
 		bma__view_close(&v);
 		if (done && old)
 			bma__defer_seal(e, old, v.plane, heedless);
@@ -149,7 +177,7 @@ static uint32_t entries;
 static void seal(struct bma__engine *e, uintptr_t word, uint32_t plane)
 {
 	bma__defer_seal(e, word, plane, false);
-	retract(e, bma__ticket_generation());
+	bma__count_lower(&e->limbo_slots, 1);
 }
 
 static void exchange_all(void)
@@ -266,16 +294,19 @@ static void flush_engine(struct bma__engine *e, const struct bma__engine *only, 
 
 static int flush(struct bma__flavor *f, const struct bma__engine *only)
 {
+	sigset_t was;
 	int left = 0;
 
+	/* A child that a handler forks in here counts words anew, without those that are in hand. */
+	bma__signals_block(&was);
 	bma__lock_take(&bma__drain_lock);
 	bma__need_for_each (&f->filling, e) {
 		if (e->flavor != f)
 			continue;
-		if (atomic_load_explicit(&e->limbo_slots, memory_order_acquire))
+		if (bma__count_read(&e->limbo_slots))
 			flush_engine(e, only, &left);
 		/* Until it is 0 somebody has to look again. */
-		if (atomic_load_explicit(&e->limbo_slots, memory_order_acquire))
+		if (bma__count_read(&e->limbo_slots))
 			bma__need_set(&f->filling, e->id);
 	}
 	if (entries)
@@ -284,6 +315,7 @@ static int flush(struct bma__flavor *f, const struct bma__engine *only)
 	if (bma__need_any(&f->filling))
 		bma__defer_tell(f);
 	bma__lock_drop(&bma__drain_lock);
+	bma__signals_restore(&was);
 	return left;
 }
 
@@ -313,7 +345,7 @@ uint64_t bma__limbo_count(const struct bma__engine *e)
 
 bool bma__limbo_full(const struct bma__engine *e)
 {
-	return atomic_load_explicit(&e->limbo, memory_order_relaxed) >=
+	return bma__count_read(&e->limbo) >=
 	       atomic_load_explicit(&e->limbo_max, memory_order_relaxed);
 }
 
@@ -321,9 +353,15 @@ void bma__limbo_recount(struct bma__engine *e)
 {
 	uint32_t n = 0, plane;
 
-	bma__plane_for_each (e, plane)
-		n += load_word(bma__slot_at(e, plane)) != 0;
-	atomic_store_explicit(&e->limbo_slots, n, memory_order_relaxed);
+	bma__plane_for_each (e, plane) {
+		struct bma__slot *s = bma__slot_at(e, plane);
+		bool fills = load_word(s) != 0;
+
+		n += fills;
+		if (plane >= bma__cpu.slots)
+			atomic_store_explicit(&s->freeze_limbo, fills, memory_order_relaxed);
+	}
+	bma__count_anew(&e->limbo_slots, n, bma__ticket_generation());
 	if (n)
 		bma__need_set(&e->flavor->filling, e->id);
 }

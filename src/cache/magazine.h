@@ -85,6 +85,9 @@ static inline uintptr_t *bma__mag_plane(uintptr_t base)
 	return (uintptr_t *)(base + 8);
 }
 
+/* In its place: of no slot. And more than that, see settle.c. */
+#define BMA__PLANE_NONE ((uintptr_t)1 << 20)
+
 static inline _Atomic uint64_t *bma__mag_link(uint32_t index)
 {
 	return &bma__mag_segments[index / BMA__MAG_POSITIONS].links[index % BMA__MAG_POSITIONS];
@@ -130,6 +133,8 @@ void bma__mag_unpromise(uint32_t class, uint32_t n);
 
 /* Give the pages of idle magazines back to the system. May sleep. */
 void bma__mag_trim(void);
+/* The same for classes of which much was idle since the last call of this. Returns whether to call again soon. May sleep. */
+bool bma__mag_tick(void);
 /* Bytes mapped for magazines and their links. */
 uint64_t bma__mag_bytes(void);
 

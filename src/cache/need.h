@@ -6,6 +6,8 @@
  * looks. So a need that arises meanwhile sets its bit again, and none is lost. A bit may outlive its need, even
  * its engine: then the next one of that id is looked at, which may be of another flavour. A look at a bit that is still
  * set comes after a full fence: it means that the server has yet to look.
+ *
+ * Ordering: MO-6 (docs/memory-ordering.md).
  */
 #ifndef BMA_CACHE_NEED_H
 #define BMA_CACHE_NEED_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Orphans, see orphan.h. */
+/* Orphans, see orphan.h. Ordering: MO-29 (docs/memory-ordering.md). */
 #include "cache.h"
 
 /* A shared engine is likely to be wanted again soon; one with live objects is not looked at often. */
@@ -26,7 +26,7 @@ void bma__orphan_add(struct bma__engine *e)
 {
 	bma__lock_take(&bma__merge_lock);
 	bma__orphan_add_locked(e);
-	bma__worker_kick(e); /* it may be gone as soon as the lock is dropped */
+	bma__worker_look(e); /* it may be gone as soon as the lock is dropped */
 	bma__lock_drop(&bma__merge_lock);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Owners, see owner.h. */
+/* Owners, see owner.h. Ordering: MO-40 (docs/memory-ordering.md). */
 #include "cache.h"
 
 #include <errno.h>
@@ -72,10 +72,8 @@ uint64_t bma__owner_count(struct bma__engine *e, uint16_t owner)
 	uint64_t found = 0;
 
 	bma__lock_take(&e->lock);
-	for (int list = BMA__SLABS_PARTIAL; list <= BMA__SLABS_SPENT; list++) {
-		for (struct bma__slab *s = e->slabs[list]; s; s = s->next)
-			found += count_in(s, owner);
-	}
+	bma__engine_for_each_slab (e, s)
+		found += count_in(s, owner);
 	bma__lock_drop(&e->lock);
 	return found;
 }

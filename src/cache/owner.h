@@ -10,6 +10,8 @@
  *
  * Ordering: plain stores to bytes that nobody else writes at the time; what orders the object's way from one thread to the next orders these, too. While an object is pinned, who
  * frees it and who takes the last pin back may come at the same time: both change the number by compare and exchange.
+ *
+ * Ordering: MO-35 (docs/memory-ordering.md).
  */
 #ifndef BMA_CACHE_OWNER_H
 #define BMA_CACHE_OWNER_H

@@ -1,23 +1,77 @@
 /* SPDX-License-Identifier: MIT */
-/* Parking, see park.h. */
+/* Parking, see park.h. Ordering: MO-5 (docs/memory-ordering.md). */
 #include "cache.h"
 
 #include <errno.h>
 
-void bma__park(struct bma__engine *e, void *obj, const char *call)
+/* A call of this thread that is parking; handlers may have interrupted several. */
+struct parking {
+	struct bma__engine *e;
+	struct bma__slab *slab;
+	void *obj;
+	struct parking *outer;
+	volatile bool counted; /* by a child of fork */
+};
+
+static _Thread_local struct parking *volatile innermost __attribute__((tls_model("initial-exec")));
+
+static void mark(const struct parking *p, const char *call)
 {
-	struct bma__slab *slab = bma__engine_slab(e, obj, call);
 	enum bma__slab_result result;
 
-	atomic_fetch_add_explicit(&e->parks, 1, memory_order_seq_cst);
-	if (bma__unlikely(bma__sample_has(obj))) {
-		bma__sample_park(e, obj, call);
-	} else {
-		result = bma__slab_park(slab, obj);
-		if (result != BMA__SLAB_OK)
-			bma__engine_misuse(e, obj, result, call);
+	if (bma__unlikely(bma__sample_has(p->obj))) {
+		bma__sample_park(p->e, p->obj, call);
+		return;
 	}
-	bma__worker_kick(e);
+	result = bma__slab_park(p->slab, p->obj);
+	if (result != BMA__SLAB_OK)
+		bma__engine_misuse(p->e, p->obj, result, call);
+}
+
+/* It may have been marked, collected and given back since, with its slab: the one that is there now is looked at, if it is of this engine. */
+static bool is_marked(const struct parking *p)
+{
+	const struct bma__slab *slab;
+
+	if (bma__sample_has(p->obj))
+		return bma__sample_is_parked(p->e, p->obj);
+	slab = bma__chunk_slab(p->obj);
+	return slab && slab->owner == p->e && bma__slab_is_parked(slab, p->obj);
+}
+
+void bma__park(struct bma__engine *e, void *obj, const char *call)
+{
+	struct parking p = {e, bma__engine_slab(e, obj, call), obj, innermost, false};
+	uint32_t generation;
+	uint64_t parks;
+
+	atomic_signal_fence(memory_order_seq_cst);
+	innermost = &p;
+	atomic_signal_fence(memory_order_seq_cst);
+	generation = bma__count_generation(&e->parks);
+	/* A fork before this look is seen by it, and one after it fails the change. */
+	if (!p.counted)
+		bma__count_change(&e->parks, 1, generation, &parks);
+	mark(&p, call);
+	atomic_signal_fence(memory_order_seq_cst);
+	innermost = p.outer;
+	bma__worker_look(e);
+}
+
+void bma__park_recount(struct bma__engine *e)
+{
+	uint64_t n = bma__sample_count_parked(e), parks = bma__count_read(&e->parks);
+
+	bma__engine_for_each_slab (e, s)
+		n += bma__slab_count_parked(s);
+	for (struct parking *p = innermost; p; p = p->outer) {
+		if (p->e != e)
+			continue;
+		n += !is_marked(p);
+		p->counted = true;
+	}
+	bma__count_anew(&e->parks, parks, bma__ticket_generation());
+	atomic_store_explicit(&e->collects, parks - n, memory_order_relaxed);
 }
 
 /* Fill @objs from all slabs. */
@@ -26,9 +80,10 @@ static uint32_t gather(struct bma__engine *e, void **objs, uint32_t n)
 	uint32_t got = bma__sample_unpark(e, objs, n);
 
 	bma__lock_take(&e->lock);
-	for (int list = BMA__SLABS_PARTIAL; list <= BMA__SLABS_SPENT; list++) {
-		for (struct bma__slab *s = e->slabs[list]; s && got < n; s = s->next)
-			got += bma__slab_unpark(s, objs + got, n - got);
+	bma__engine_for_each_slab (e, s) {
+		if (got == n)
+			break;
+		got += bma__slab_unpark(s, objs + got, n - got);
 	}
 	bma__lock_drop(&e->lock);
 	return got;

@@ -9,6 +9,11 @@
  * the bit is set by an atomic OR with release, the free's last access to the slab, and taken with
  * acquire. What is collected goes through a grace period, so that one bitmap serves plain and
  * deferred frees.
+ *
+ * A child of fork counts the bits anew, for what a thread that is not there had counted it never marked. What the forking thread
+ * itself was parking when a handler forked stands in a list of its own; the child counts that, too, unless its bit is set, and
+ * the call does not count it then. Left: a handler that forks after
+ * the bit was set and before the call left the list, when somebody has collected the object already, has it counted once too often.
  */
 #ifndef BMA_CACHE_PARK_H
 #define BMA_CACHE_PARK_H
@@ -23,7 +28,7 @@ static inline uint64_t bma__park_count(struct bma__engine *e)
 {
 	uint64_t collects = atomic_load_explicit(&e->collects, memory_order_acquire);
 
-	return atomic_load_explicit(&e->parks, memory_order_acquire) - collects;
+	return bma__count_read(&e->parks) - collects;
 }
 
 /*
@@ -31,5 +36,8 @@ static inline uint64_t bma__park_count(struct bma__engine *e)
  * not be had.
  */
 int bma__park_collect(struct bma__engine *e);
+
+/* In a child of fork, with the engine's lock held. */
+void bma__park_recount(struct bma__engine *e);
 
 #endif /* BMA_CACHE_PARK_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Changing who pays, see payer.h. */
+/* Changing who pays, see payer.h. Ordering: MO-32 (docs/memory-ordering.md). */
 #include "cache.h"
 
 #include <errno.h>

@@ -21,6 +21,12 @@ void bma__percpu_init(void);
  */
 void bma__percpu_clear(const struct bma__engine *e, void *obj);
 
+/* How many copies something has that is a per-CPU object, or is not. */
+static inline uint64_t bma__percpu_copies(bool percpu)
+{
+	return percpu ? bma__percpu.slots + 1 : 1;
+}
+
 /* A copy that is known to exist. */
 static inline void *bma__percpu_at(const void *obj, uint64_t copy)
 {

@@ -3,6 +3,8 @@
  * Planes: the regions that slots stand in, one per slot index and, after these, one per guest slot.
  * An engine keeps a bitmap of the planes in which it ever had something, so that a drain does not
  * touch the others.
+ *
+ * Ordering: MO-16 (docs/memory-ordering.md).
  */
 #ifndef BMA_CACHE_PLANE_H
 #define BMA_CACHE_PLANE_H
@@ -11,6 +13,12 @@
 #include "fuzz.h"
 
 #define BMA__PLANE_WORD 64u
+
+/* Words of a bitmap of @planes. */
+static inline uint32_t bma__plane_words(uint32_t planes)
+{
+	return (planes + BMA__PLANE_WORD - 1) / BMA__PLANE_WORD;
+}
 
 /* Where the guest slots of the calling thread begin to be looked for: 0 .. guests - 1. */
 static inline uint32_t bma__plane_guest_hash(void)

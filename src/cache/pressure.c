@@ -195,10 +195,11 @@ static bool has_low(const struct bma_group *group)
 uint64_t bma__pressure_reclaim(const struct bma_group *group, uint64_t bytes)
 {
 	uint64_t before = bma__pressure_usage(group);
-	bool low = has_low(group);
+	bool low;
 
 	if (!drain_stocks(group) || freed_since(group, before) >= bytes)
 		return freed_since(group, before);
+	low = has_low(group);
 	for (int round = 0; round < 1 + low; round++) {
 		bool heed_low = low && !round;
 
@@ -231,6 +232,10 @@ static void count_event(const struct bma_group *group, enum bma_group_event even
 	g = bma__group_of(group);
 	if (g)
 		bma__group_event(g, event);
+	if (g && event == BMA_GROUP_EVENT_OOM)
+		BMA__PROBE(group_oom, g->name,
+			   atomic_load_explicit(&g->usage, memory_order_relaxed),
+			   atomic_load_explicit(&g->max, memory_order_relaxed));
 	bma__tree_unlock();
 }
 
@@ -300,37 +305,32 @@ void bma__pressure_end(const struct bma__pressure *p, const struct bma__record *
 				BMA_GROUP_FAIL_LIMIT);
 }
 
-bool bma__pressure_charge(struct bma__record *r, uint64_t bytes)
+static bool charge(struct bma__record *r, uint64_t bytes, bool large)
 {
 	struct bma__pressure p = {.bytes = bytes};
-	struct bma__refusal why;
+	struct bma__refusal why = {0};
 	bool done;
 
-	while (!(done = bma__stock_charge_wait(r, bytes, &why)) &&
+	while (!(done = large ? bma__stock_charge_slab(r, bytes, true, true, &why)
+			      : bma__stock_charge_wait(r, bytes, &why)) &&
 	       bma__pressure_relieve(&p, why.group))
 		;
 	if (bma__unlikely(p.tries))
 		bma__pressure_end(&p, r, done);
 	/* Not who lives on what was charged ahead: it is the charge that is slowed down. */
-	if (done && why.walked)
+	if (done && (large || why.walked))
 		bma__pressure_throttle(r);
 	return done;
 }
 
+bool bma__pressure_charge(struct bma__record *r, uint64_t bytes)
+{
+	return charge(r, bytes, false);
+}
+
 bool bma__pressure_charge_large(struct bma__record *r, uint64_t bytes)
 {
-	struct bma__pressure p = {.bytes = bytes};
-	struct bma__refusal why;
-	bool done;
-
-	while (!(done = bma__stock_charge_slab(r, bytes, true, true, &why)) &&
-	       bma__pressure_relieve(&p, why.group))
-		;
-	if (p.tries)
-		bma__pressure_end(&p, r, done);
-	if (done)
-		bma__pressure_throttle(r);
-	return done;
+	return charge(r, bytes, true);
 }
 
 void bma__pressure_throttle(struct bma__record *r)
@@ -376,6 +376,13 @@ static void serve(struct bma_group *group, uint32_t work)
 		bma__notify_run(group);
 }
 
+static _Atomic bool busy; /* a pass is under way */
+
+void bma__pressure_after_fork(void)
+{
+	atomic_store_explicit(&busy, false, memory_order_relaxed);
+}
+
 /*
  * Who hits a limit all the time asks again while he is served: in one pass, and within some milliseconds, each is reclaimed for once. What is put off is still asked for, so it wakes
  * nobody.
@@ -386,7 +393,6 @@ uint64_t bma__pressure_pass(void)
 		struct bma_group *group;
 		uint64_t due;
 	} served[SERVED]; /* [the one pass at a time] */
-	static _Atomic bool busy;
 	uint64_t nap = UINT64_MAX, now = bma__os_now();
 	struct bma_group *off[SERVED], *group;
 	uint32_t work, n = 0;

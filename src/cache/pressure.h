@@ -42,6 +42,8 @@ uint64_t bma__pressure_usage(const struct bma_group *group);
 uint64_t bma__pressure_flush(const struct bma_group *group, uint64_t before, uint64_t bytes);
 /* What charges asked for: reclaim, notifications, release functions; and records that have ended. Returns when something is left to do, nanoseconds; UINT64_MAX. May sleep. */
 uint64_t bma__pressure_pass(void);
+/* In a child of fork: who made a pass may not be there. */
+void bma__pressure_after_fork(void);
 
 /* All stocks are emptied, and records that have ended are freed. May sleep. */
 void bma__pressure_trim(void);

@@ -42,8 +42,11 @@ void *bma__quarantine_put(struct bma__engine *e, void *obj)
 	return out;
 }
 
+/* Under a ticket: an object is in hand between its place and the slot. */
 void bma__quarantine_flush(struct bma__engine *e)
 {
+	struct bma__ticket ticket = bma__ticket_open(e);
+
 	for (uint32_t i = 0; i < e->quarantine_places; i++) {
 		void *obj = atomic_exchange_explicit(&e->quarantine[i], NULL, memory_order_acq_rel);
 
@@ -52,4 +55,5 @@ void bma__quarantine_flush(struct bma__engine *e)
 		bma__slot_free(e, obj);
 		atomic_fetch_sub_explicit(&e->quarantined, 1, memory_order_relaxed);
 	}
+	bma__ticket_close(&ticket);
 }

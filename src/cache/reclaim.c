@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reclaim, see reclaim.h. */
+/* Reclaim, see reclaim.h. Ordering: MO-5, MO-11 (docs/memory-ordering.md). */
 #include "cache.h"
 
 #include <errno.h>
@@ -12,32 +12,14 @@
 #define FENCE_TRIES 3
 #define DEPOT_MOST (1u << 20)
 
-/* Returns how many magazines there were. */
-static uint32_t drain_stack(struct bma__engine *e, struct bma__mag_stack *stack)
+static void drain_depot(struct bma__engine *e, uint32_t node)
 {
-	uint32_t index = bma__stack_take_all(stack), n = 0;
-
-	while (index) {
-		uint32_t next = bma__stack_next(e->class, index);
-		uintptr_t word = bma__stack_word(e->class, index);
-
-		if (bma__mag_count(e->class, word))
-			bma__drain_magazine(e, word);
-		else
-			bma__mag_release(e->class, word);
-		index = next;
-		n++;
-	}
-	return n;
-}
-
-static void drain_depot(struct bma__engine *e, struct bma__depot *d)
-{
+	struct bma__depot *d = &e->depot[node];
 	uintptr_t word;
 
 	/* Bounded, for others may put as fast as this takes. */
 	for (uint32_t i = 0; i < DEPOT_MOST && (word = bma__depot_remove(e, d)); i++)
-		bma__drain_magazine(e, word);
+		bma__drain_magazine(e, node, word);
 }
 
 /*
@@ -73,22 +55,22 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 	int rc = 0;
 
 	bma__engine_begin(e);
-	bma__worker_forget(e);
+	atomic_fetch_add_explicit(&e->drained, 1, memory_order_release);
 	atomic_store_explicit(&e->watched, false, memory_order_relaxed);
 	bma__quarantine_flush(e);
 	bma__reclaim_parked(e);
 	bma__limbo_flush(e->flavor);
 	lock_quiet(e, patience);
 	for (int tries = 0; tries < FENCE_TRIES; tries++) {
-		rc = bma__drain_slots(e, &taken);
+		rc = bma__drain_slots(e, NULL, &taken);
 		if (!rc)
 			break;
 	}
-	drain_stack(e, &taken);
+	bma__drain_stack(e, &taken);
 	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
-		drain_depot(e, &e->depot[node]);
+		drain_depot(e, node);
 		atomic_fetch_add_explicit(&e->depot[node].empty_gets,
-					  drain_stack(e, &e->depot[node].empty),
+					  bma__drain_stack(e, &e->depot[node].empty),
 					  memory_order_relaxed);
 	}
 	bma__lock_drop(&bma__drain_lock);
@@ -106,9 +88,9 @@ int bma__reclaim_drain(struct bma__engine *e, uint64_t patience, uint64_t *away)
 static bool pending(struct bma__engine *e)
 {
 	bool parked = bma__park_count(e) != 0;
-	bool filling = atomic_load_explicit(&e->limbo_slots, memory_order_acquire) != 0;
+	bool filling = bma__count_read(&e->limbo_slots) != 0;
 
-	return parked | filling | (atomic_load_explicit(&e->limbo, memory_order_acquire) != 0);
+	return parked | filling | (bma__count_read(&e->limbo) != 0);
 }
 
 /* What came back from limbo, or from a call that was in progress, is drained in another round. */
@@ -127,11 +109,17 @@ static int reclaim(struct bma__engine *e, uint64_t *live, bool reading)
 	}
 }
 
+static void begin(struct bma__engine *e)
+{
+	atomic_store_explicit(&e->destroyer, bma__cpu_thread(), memory_order_relaxed);
+	atomic_store_explicit(&e->dying, true, memory_order_seq_cst);
+}
+
 static int reclaim_waiting(struct bma__engine *e, uint64_t *live, bool reading)
 {
 	int rc;
 
-	atomic_store_explicit(&e->dying, true, memory_order_seq_cst);
+	begin(e);
 	rc = reclaim(e, live, reading);
 	if (!rc && !*live && e->dtor) {
 		rc = bma__defer_wait(e->flavor);
@@ -158,6 +146,13 @@ int bma__reclaim_engine(struct bma__engine *e, uint64_t *live)
 void bma__reclaim_undo(struct bma__engine *e)
 {
 	atomic_store_explicit(&e->dying, false, memory_order_seq_cst);
+}
+
+void bma__reclaim_after_fork(struct bma__engine *e)
+{
+	if (!e->orphan &&
+	    atomic_load_explicit(&e->destroyer, memory_order_relaxed) != bma__cpu_thread())
+		bma__reclaim_undo(e);
 }
 
 /*
@@ -218,11 +213,11 @@ int bma__reclaim_barrier(struct bma__engine *e)
 
 void bma__reclaim_unused(struct bma__engine *e)
 {
-	atomic_store_explicit(&e->dying, true, memory_order_seq_cst);
+	begin(e);
 	lock_quiet(e, UINT64_MAX);
 	for (uint32_t node = 0; node < bma__topo.nodes; node++) {
-		drain_depot(e, &e->depot[node]);
-		drain_stack(e, &e->depot[node].empty);
+		drain_depot(e, node);
+		bma__drain_stack(e, &e->depot[node].empty);
 	}
 	bma__lock_drop(&bma__drain_lock);
 	bma__engine_destruct(e);

@@ -23,6 +23,8 @@ int bma__reclaim_engine(struct bma__engine *e, uint64_t *live);
 
 /* It is used on. */
 void bma__reclaim_undo(struct bma__engine *e);
+/* In a child of fork, for every engine: it is used on if who was about to give it up is not there. Under the lock of orphans. */
+void bma__reclaim_after_fork(struct bma__engine *e);
 
 /*
  * Seal what is parked, under a ticket: between bitmap and magazine objects are in hand, and a barrier waits for them.

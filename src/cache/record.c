@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The making and the end of records, see record.h. */
+/* The making and the end of records, see record.h. Ordering: MO-34 (docs/memory-ordering.md). */
 #include "cache.h"
 
 #include <errno.h>
@@ -179,7 +179,6 @@ void bma__record_close(struct bma__record *r)
 	if (!r)
 		return;
 	bma__tree_lock();
-	r->orphan = true;
 	done = ended(r);
 	if (done) {
 		take_off(r);

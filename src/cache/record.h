@@ -73,7 +73,6 @@ struct bma__record {
 	struct bma__group *origin;	 /* the offline group that it was of */
 	struct bma__record *origin_next;
 	struct bma__record *orphan_next; /* its handle is gone */
-	bool orphan;
 	struct bma__record_place place[];
 };
 

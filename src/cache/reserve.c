@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reserves, see reserve.h. */
+/* Reserves, see reserve.h. Ordering: MO-12 (docs/memory-ordering.md). */
 #include "cache.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sampled guard pages, see sample.h. */
+/* Sampled guard pages, see sample.h. Ordering: MO-27, MO-28 (docs/memory-ordering.md). */
 #include "cache.h"
 
 #include <errno.h>
@@ -368,6 +368,26 @@ void bma__sample_park(struct bma__engine *e, const void *obj, const char *call)
 		atomic_fetch_add_explicit(&e->guarded_deferred, 1, memory_order_relaxed);
 	if ((state_of(word) != LIVE && state_of(word) != DEFERRED) || !change(i, word, PARKED))
 		misuse(e, obj, word, call);
+}
+
+bool bma__sample_is_parked(const struct bma__engine *e, const void *obj)
+{
+	uint32_t i = (uint32_t)(((uintptr_t)obj -
+				 atomic_load_explicit(&bma__sample_base, memory_order_relaxed)) /
+				(2 * BMA_PAGE));
+
+	return state_of(load(i)) == PARKED && engine_of(i) == e && places[i].obj == obj;
+}
+
+uint32_t bma__sample_count_parked(const struct bma__engine *e)
+{
+	uint32_t n = 0;
+
+	if (!(e->flags & BMA_CACHE_SAMPLE))
+		return 0;
+	for (uint32_t i = 0; i < BMA__SAMPLE_PLACES; i++)
+		n += state_of(load(i)) == PARKED && engine_of(i) == e;
+	return n;
 }
 
 uint32_t bma__sample_unpark(struct bma__engine *e, void **objs, uint32_t n)

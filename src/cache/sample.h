@@ -77,6 +77,9 @@ struct bma__slab *bma__sample_slab(struct bma__engine *e, const void *obj, const
 /* It comes home: close it; returns what it stood for. */
 void *bma__sample_home(struct bma__engine *e, const void *obj, const char *call);
 void bma__sample_park(struct bma__engine *e, const void *obj, const char *call);
+/* Is @obj of @e parked, even if its place may be another's by now? And how many of @e are? */
+bool bma__sample_is_parked(const struct bma__engine *e, const void *obj);
+uint32_t bma__sample_count_parked(const struct bma__engine *e);
 /* Take up to @n parked ones of @e into @objs; returns how many. */
 uint32_t bma__sample_unpark(struct bma__engine *e, void **objs, uint32_t n);
 /* A magazine in hand, after its grace period: what was deferred through the gate is closed. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The slow halves of alloc and free, see slot.h. */
+/* The slow halves of alloc and free, see slot.h. Ordering: MO-9, MO-42 (docs/memory-ordering.md). */
 #include "cache.h"
 
 /* False: the depot is all there is (no slot to be had, or a frozen one). */
@@ -111,13 +111,6 @@ static bool change(const struct bma__view *v, uint32_t gen, uintptr_t old, uintp
 	return bma__view_change(v, &v->slot->loaded, &v->slot->freeze, gen, old, new);
 }
 
-static uint32_t limit_of(const struct bma__engine *e, const struct bma__slot *s)
-{
-	uint32_t limit = atomic_load_explicit(&s->limit, memory_order_relaxed);
-
-	return limit ? limit : e->tape;
-}
-
 /*
  * How long the tape is after @old, at one of its ends, gets a neighbour there. @other: its link the other
  * way. The length is a hint that a handler may leave wrong by one; where the loaded magazine is alone it is
@@ -138,17 +131,11 @@ static uint32_t longer_by_one(const struct bma__view *v, uintptr_t old, uintptr_
  */
 static void adapt(struct bma__engine *e, const struct bma__view *v)
 {
-	uint32_t limit = limit_of(e, v->slot), longer = limit * 2;
-
 	if (!atomic_load_explicit(&v->slot->put_last, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&v->slot->put_last, 0, memory_order_relaxed);
-	if (longer > e->tape_max)
-		longer = e->tape_max;
-	if (longer <= limit)
-		return;
-	atomic_store_explicit(&v->slot->limit, (uint16_t)longer, memory_order_relaxed);
-	bma__worker_kick(e); /* to map magazines ahead for it */
+	if (bma__budget_grow(e, v->slot))
+		bma__worker_look(e); /* to map magazines ahead for it */
 }
 
 /* A magazine in hand to the depot. */
@@ -170,14 +157,14 @@ static bool extend_left(struct bma__engine *e, const struct bma__view *v, uint32
 	struct bma__mag_links *links = bma__mag_links(bma__mag_base(e->class, word));
 	uintptr_t right = old ? load_link(&bma__mag_links(old - 8)->next) : 0;
 	uint32_t length = longer_by_one(v, old, right);
-	bool grow = length <= limit_of(e, v->slot);
+	bool grow = length <= bma__budget_limit(v->slot);
 
 	store_link(&links->prev, 0);
 	store_link(&links->next, grow && old ? old - 8 : right);
 	if (!change(v, gen, old, word))
 		return false;
 	if (grow)
-		atomic_store_explicit(&v->slot->length, length, memory_order_relaxed);
+		atomic_store_explicit(&v->slot->length, (uint16_t)length, memory_order_relaxed);
 	else if (old)
 		bma__depot_put_empty(e, old);
 	return true;
@@ -191,14 +178,14 @@ static bool extend_right(struct bma__engine *e, const struct bma__view *v, uint3
 	uintptr_t base = old ? bma__mag_base(e->class, old) : 0;
 	uintptr_t left = old ? load_link(&bma__mag_links(base)->prev) : 0;
 	uint32_t length = longer_by_one(v, old, left);
-	bool grow = length <= limit_of(e, v->slot);
+	bool grow = length <= bma__budget_limit(v->slot);
 
 	store_link(&links->prev, grow ? base : left);
 	store_link(&links->next, 0);
 	if (!change(v, gen, old, word))
 		return false;
 	if (grow) {
-		atomic_store_explicit(&v->slot->length, length, memory_order_relaxed);
+		atomic_store_explicit(&v->slot->length, (uint16_t)length, memory_order_relaxed);
 	} else if (old) {
 		atomic_store_explicit(&v->slot->put_last, 1, memory_order_relaxed);
 		bma__depot_put(e, old);
@@ -259,8 +246,8 @@ static void *alloc_from_guest(struct bma__engine *e)
 	return obj;
 }
 
-/* @word: a magazine with elements in hand, or 0 to get one from the depot when it is needed. */
-static void *alloc_ticketed(struct bma__engine *e, uintptr_t word)
+/* @word: a magazine with elements in hand, or 0 to get one from the depot, @near: of this node, when it is needed. */
+static void *alloc_ticketed(struct bma__engine *e, uintptr_t word, bool near)
 {
 	struct bma__view v;
 
@@ -279,7 +266,7 @@ static void *alloc_ticketed(struct bma__engine *e, uintptr_t word)
 			continue;
 		}
 		if (!word) {
-			word = bma__depot_get(e);
+			word = bma__depot_get(e, near);
 			if (!word) {
 				/* A handler may have taken the depot's last magazines to this slot. */
 				bool changed = load_word(&v) != old ||
@@ -293,7 +280,7 @@ static void *alloc_ticketed(struct bma__engine *e, uintptr_t word)
 			}
 			adapt(e, &v);
 		}
-		if (bma__mag_count(e->class, word) == 1) {
+		if (bma__mag_count(e->class, word) == 1 || !bma__budget_open(e, v.slot)) {
 			bma__view_close(&v);
 			break;
 		}
@@ -307,20 +294,20 @@ static void *alloc_ticketed(struct bma__engine *e, uintptr_t word)
 		bma__view_close(&v);
 	}
 	if (!word)
-		word = bma__depot_get(e);
+		word = bma__depot_get(e, near);
 	return word ? take_and_put(e, word) : NULL;
 }
 
 void *bma__slot_alloc_from(struct bma__engine *e, uintptr_t word)
 {
 	struct bma__ticket ticket = bma__ticket_open(e);
-	void *obj = alloc_ticketed(e, word);
+	void *obj = alloc_ticketed(e, word, false);
 
 	bma__ticket_close(&ticket);
 	return obj;
 }
 
-void *bma__slot_alloc(struct bma__engine *e)
+static void *alloc(struct bma__engine *e, bool near)
 {
 	struct bma__ticket ticket;
 	struct bma__view v;
@@ -334,15 +321,25 @@ void *bma__slot_alloc(struct bma__engine *e)
 	if (bma__likely(obj))
 		return obj;
 	ticket = bma__ticket_open(e);
-	obj = alloc_ticketed(e, 0);
+	obj = alloc_ticketed(e, 0, near);
 	bma__ticket_close(&ticket);
 	return obj;
+}
+
+void *bma__slot_alloc(struct bma__engine *e)
+{
+	return alloc(e, false);
+}
+
+void *bma__slot_alloc_near(struct bma__engine *e)
+{
+	return alloc(e, true);
 }
 
 /* With no slot to use: into a magazine of the depot that has room, or into @spare or another empty one. */
 static void free_to_depot(struct bma__engine *e, void *obj, uintptr_t spare)
 {
-	uintptr_t word = spare || e->capacity == 1 ? spare : bma__depot_get(e), other;
+	uintptr_t word = spare || e->capacity == 1 ? spare : bma__depot_get(e, true), other;
 
 	if (!word || !((word + 8) & e->head.mask)) {
 		other = bma__depot_get_empty(e);
@@ -377,6 +374,10 @@ static void free_ticketed(struct bma__engine *e, void *obj)
 			if (spare)
 				bma__depot_put_empty(e, spare);
 			return;
+		}
+		if (!bma__budget_open(e, v.slot)) {
+			bma__view_close(&v);
+			break;
 		}
 		if (!spare)
 			spare = bma__depot_get_empty(e);
@@ -415,14 +416,16 @@ void bma__slot_free(struct bma__engine *e, void *obj)
 
 uint64_t bma__slot_high(const struct bma__engine *e, uint32_t plane)
 {
-	return e->capacity == 1 ? 0 : (uint64_t)limit_of(e, bma__slot_at(e, plane)) * e->capacity;
+	uint32_t limit = bma__budget_limit(bma__slot_at(e, plane));
+
+	return e->capacity == 1 ? 0 : (uint64_t)(limit ? limit : e->tape) * e->capacity;
 }
 
 uint64_t bma__slot_count(const struct bma__engine *e, uint32_t plane)
 {
 	uintptr_t word = load_link(&bma__slot_at(e, plane)->loaded), base;
 	uint64_t n = bma__mag_count(e->class, word);
-	uint32_t most = limit_of(e, bma__slot_at(e, plane));
+	uint32_t most = bma__budget_limit(bma__slot_at(e, plane));
 
 	base = word ? load_link(&bma__mag_links(bma__mag_base(e->class, word))->prev) : 0;
 	for (; most-- && bma__mag_is_base(e->class, base);

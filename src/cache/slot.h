@@ -23,9 +23,13 @@
  * move magazines through the depot and come back to the same word. Every change counts, so then it fails.
  * Steps need no generation: they read what they use inside their sequence.
  *
- * Everything in a slot of an index is changed by restartable sequences only; a guest slot by whoever holds
- * its owner word. length, limit and put_last are hints: a lost update costs a magazine's way to the
- * depot and back.
+ * How long a tape may be is the slot's limit, which is charged to the process's budget (budget.h): 0 in a slot that nobody
+ * used, or that was drained. It gets a first one, by default of two magazines, when it is to hold something, and twice as much
+ * each time full magazines went to the depot and come back, up to 4 MiB of objects. Where the budget refuses the first one the
+ * slot holds nothing.
+ *
+ * Everything in a slot of an index is changed by restartable sequences only, but for the limit; a guest slot by whoever
+ * holds its owner word. length and put_last are hints: a lost update costs a magazine's way to the depot and back.
  *
  * Freeze: a remote drain sets freeze and fences; from then on no change commits here (it is tested inside),
  * and whoever finds it set uses the depot instead. Never waits: the drainer may be the very thread that was
@@ -39,16 +43,18 @@
 
 struct bma__slot {
 	_Atomic uintptr_t loaded __attribute__((aligned(BMA_CACHELINE)));
-	_Atomic uintptr_t limbo; /* magazine that fills with deferred frees, see limbo.h */
-	_Atomic uint32_t freeze; /* no change of the tape */
-	_Atomic uint32_t gen;	 /* changes of either word */
-	_Atomic uint32_t length; /* magazines on the tape */
+	_Atomic uintptr_t limbo;  /* magazine that fills with deferred frees, see limbo.h */
+	_Atomic uint32_t freeze;  /* no change of the tape */
+	_Atomic uint32_t gen;	  /* changes of either word */
+	_Atomic uint16_t length;  /* magazines on the tape */
+	_Atomic uint8_t put_last; /* the last full magazine between here and the depot went there */
+	_Atomic uint8_t refused;  /* the budget refused, and has not granted since */
 	_Atomic uint32_t opened[2], closed[2]; /* tickets, see ticket.h */
-	_Atomic uint16_t limit; /* magazines on the tape at most; 0: the engine's initial value */
-	_Atomic uint16_t
-		put_last;	 /* the last full magazine between here and the depot went there */
+	_Atomic uint32_t limit;	 /* magazines on the tape at most, and a generation; see budget.h */
 	_Atomic uintptr_t owner; /* guest slots: thread that works here, 0: nobody */
-	_Atomic uint32_t freeze_limbo; /* no change of limbo */
+	/* No change of limbo. Of guest slots, which have an owner for that: the last child of fork counted it (limbo.c). */
+	_Atomic uint32_t freeze_limbo;
+	_Atomic uint32_t mark; /* what it looked like to who looks for idle ones, see idle.h */
 };
 
 _Static_assert(sizeof(struct bma__slot) == BMA_CACHELINE, "a slot is a cache line");
@@ -63,11 +69,13 @@ static inline struct bma__slot *bma__slot_at(const struct bma__engine *e, uint32
 
 /* An object, or NULL if slot and depot are empty. Any context. */
 void *bma__slot_alloc(struct bma__engine *e);
+/* The same, but the depots of other nodes than the caller's are left alone. Any context. */
+void *bma__slot_alloc_near(struct bma__engine *e);
 /* Give an object back. Any context. */
 void bma__slot_free(struct bma__engine *e, void *obj);
 /* Take one object out of a magazine in hand and put the magazine where it serves next. Any context. */
 void *bma__slot_alloc_from(struct bma__engine *e, uintptr_t word);
-/* Most objects that the slot of @plane keeps. */
+/* Most objects that the slot of @plane keeps, or is to keep when it is used again. */
 uint64_t bma__slot_high(const struct bma__engine *e, uint32_t plane);
 /* Objects on the tape of a slot: a snapshot, right when nobody changes it. */
 uint64_t bma__slot_count(const struct bma__engine *e, uint32_t plane);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tagged stacks of magazines, see stack.h. */
+/* Tagged stacks of magazines, see stack.h. Ordering: MO-1 (docs/memory-ordering.md). */
 #include "cache.h"
 
 /* A link is count << 32 | index of the next one. */
@@ -25,18 +25,35 @@ static uint64_t next_head(uint64_t head, uint32_t index)
 	return ((head >> 32) + 1) << 32 | index;
 }
 
-void bma__stack_push(struct bma__mag_stack *stack, uint32_t class, uintptr_t word)
+uint64_t bma__stack_head(const struct bma__mag_stack *stack)
+{
+	return atomic_load_explicit(&stack->head, memory_order_relaxed);
+}
+
+bool bma__stack_push_on(struct bma__mag_stack *stack, uint32_t class, uintptr_t word, uint64_t head)
 {
 	uint32_t plain = class & ~BMA__STACK_OUTLINE, index = bma__mag_index(plain, word);
 	uint64_t count = (uint64_t)bma__mag_count(plain, word) << 32;
-	uint64_t head = atomic_load_explicit(&stack->head, memory_order_relaxed);
 
-	do {
-		atomic_store_explicit(link_of(class, index), count | top(head),
-				      memory_order_relaxed);
-	} while (!atomic_compare_exchange_weak_explicit(&stack->head, &head, next_head(head, index),
-							memory_order_release,
-							memory_order_relaxed));
+	atomic_store_explicit(link_of(class, index), count | top(head), memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(&stack->head, &head, next_head(head, index),
+						       memory_order_release, memory_order_relaxed);
+}
+
+void bma__stack_push(struct bma__mag_stack *stack, uint32_t class, uintptr_t word)
+{
+	while (!bma__stack_push_on(stack, class, word, bma__stack_head(stack)))
+		;
+}
+
+void bma__stack_touch(struct bma__mag_stack *stack)
+{
+	uint64_t head = bma__stack_head(stack);
+
+	while (!atomic_compare_exchange_weak_explicit(&stack->head, &head,
+						      next_head(head, top(head)),
+						      memory_order_relaxed, memory_order_relaxed))
+		;
 }
 
 /* The count of @index stays, what follows it changes. */

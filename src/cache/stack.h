@@ -31,6 +31,12 @@ struct bma__mag_stack {
 #define BMA__STACK_OUTLINE 0x100u
 
 void bma__stack_push(struct bma__mag_stack *stack, uint32_t class, uintptr_t word);
+/* The same if nothing has changed since bma__stack_head() gave @head. Returns whether it was pushed. */
+uint64_t bma__stack_head(const struct bma__mag_stack *stack);
+bool bma__stack_push_on(struct bma__mag_stack *stack, uint32_t class, uintptr_t word,
+			uint64_t head);
+/* A change that changes nothing, for who has seen the head. */
+void bma__stack_touch(struct bma__mag_stack *stack);
 /*
  * A chain of magazines in hand, which nobody else sees: append @word, which has to outlive the chain's making, and
  * push all of it at once, in its order, which costs what one push costs. An empty chain is all zeros.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Charging a record, see record.h. */
+/* Charging a record, see record.h. Ordering: MO-32, MO-33, MO-34 (docs/memory-ordering.md). */
 #include "cache.h"
 
 /* Sequences that were aborted, or met a stock that another refilled meanwhile. */
@@ -11,9 +11,14 @@
 /* For sequences that change no slot: where the index is. */
 struct bma__head bma__stock_head;
 
+static uint64_t *copy_of(const struct bma__record *r, uint64_t i)
+{
+	return bma__percpu_at(r->words, i);
+}
+
 static uint64_t *last_copy(const struct bma__record *r)
 {
-	return bma__percpu_at(r->words, bma__percpu.slots);
+	return copy_of(r, bma__percpu.slots);
 }
 
 /* The copy of those without an index: by atomic operations alone, so that it needs no freezing. */
@@ -258,16 +263,6 @@ bool bma__stock_charge_wait(struct bma__record *r, uint64_t bytes, struct bma__r
 	return rc > 0;
 }
 
-void bma__stock_carry(struct bma__record *r)
-{
-	uint64_t entered;
-
-	if (!enter_open(r, &entered))
-		return;
-	carry(r);
-	leave(r, entered);
-}
-
 /*
  * In the gate, closed or not, from before it is added: then the record cannot go. A full stock is halved, or each of the next frees would come here.
  */
@@ -322,11 +317,6 @@ void bma__stock_uncharge_slab(struct bma__record *r, uint64_t bytes, bool large)
 		bma__stock_uncharge(r, bytes);
 }
 
-static uint64_t *copy_of(const struct bma__record *r, uint64_t i)
-{
-	return bma__percpu_at(r->words, i);
-}
-
 /* Is there anything? */
 static bool freeze(struct bma__record *r)
 {
@@ -344,6 +334,8 @@ static bool freeze(struct bma__record *r)
 /* What is frozen goes to pending after a fence, and is as it was without. */
 static void thaw(struct bma__record *r, bool fenced)
 {
+	uint64_t entered;
+
 	for (uint64_t i = 0; r->indexed && i < bma__percpu.slots; i++) {
 		uint64_t has = __atomic_load_n(copy_of(r, i), __ATOMIC_ACQUIRE);
 
@@ -362,17 +354,15 @@ static void thaw(struct bma__record *r, bool fenced)
 		atomic_fetch_add_explicit(&r->pending,
 					  __atomic_exchange_n(last_copy(r), 0, __ATOMIC_ACQUIRE),
 					  memory_order_release);
-	bma__stock_carry(r);
-}
-
-static int fence(void)
-{
-	return bma__cpu.mode == BMA_MODE_GUEST ? 0 : bma__cpu_fence();
+	if (enter_open(r, &entered)) {
+		carry(r);
+		leave(r, entered);
+	}
 }
 
 int bma__stock_drain_one(struct bma__record *r)
 {
-	int rc = freeze(r) ? fence() : 0;
+	int rc = freeze(r) ? bma__cpu_fence() : 0;
 
 	thaw(r, !rc);
 	return rc;
@@ -389,7 +379,7 @@ int bma__stock_drain(struct bma__group *top)
 			any |= freeze(r);
 	}
 	/* Who is refused at his limit again and again mostly has nothing there: no fence then, for others wait for the lock. */
-	rc = any ? fence() : 0;
+	rc = any ? bma__cpu_fence() : 0;
 	while ((g = bma__group_each(top, g))) {
 		for (struct bma__record *r = g->records; r; r = r->next)
 			thaw(r, !rc);

@@ -37,8 +37,6 @@ void bma__stock_uncharge_slab(struct bma__record *r, uint64_t bytes, bool large)
 int bma__stock_drain(struct bma__group *top);
 /* The same for one record. */
 int bma__stock_drain_one(struct bma__record *r);
-/* What is pending goes up the tree, but for a record that is being moved. Any context. */
-void bma__stock_carry(struct bma__record *r);
 
 /* A max of @top has changed: so do the caps of stocks of it and all below. Under the lock of groups. */
 void bma__stock_set_caps(struct bma__group *top);

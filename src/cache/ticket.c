@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tickets, see ticket.h. */
+/* Tickets, see ticket.h. Ordering: MO-7 (docs/memory-ordering.md). */
 #include "cache.h"
 
 #define NAP_FIRST 20000u /* nanoseconds */
@@ -10,7 +10,8 @@
 #define GENERATION_MASK ((1u << GENERATION_BITS) - 1)
 #define ONE (1u << GENERATION_BITS)
 
-static uint32_t generation; /* [fork] of the process */
+/* [fork] Of the process: 0 until it is a child, then never again, for that is what counters have that nobody has counted in. */
+static uint32_t generation;
 
 struct bma__ticket bma__ticket_open(struct bma__engine *e)
 {
@@ -79,7 +80,7 @@ bool bma__ticket_wait(struct bma__engine *e, uint64_t ns)
 
 void bma__ticket_new_generation(void)
 {
-	generation = (generation + 1) & GENERATION_MASK;
+	generation = generation % GENERATION_MASK + 1;
 }
 
 uint32_t bma__ticket_generation(void)

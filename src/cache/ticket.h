@@ -50,7 +50,9 @@ bool bma__ticket_wait(struct bma__engine *e, uint64_t ns);
  * In a child of fork: the tickets of threads that are not there would be open for ever. All are forgotten,
  * and those of the forking thread itself, should it have interrupted a call, close as no-ops because they
  * are of an older generation. The generation stands in the low bits of each counter, so that one instruction
- * both counts and tells: a fork in a signal handler falls before it or after it.
+ * both counts and tells: a fork in a signal handler falls before it or after it. A counter that nobody has counted in is of generation 0, in
+ * any process; so no child is of that, or what it forgets could be of its own. The same generation comes again after 15 forks: whoever goes
+ * on in a call in which handlers forked so often, each in the last one's child, is not told.
  */
 void bma__ticket_new_generation(void);
 uint32_t bma__ticket_generation(void);

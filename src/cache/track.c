@@ -140,10 +140,8 @@ void bma__track_leaks(struct bma__engine *e)
 	if (!e->geo.tracked)
 		return;
 	bma__lock_take(&e->lock);
-	for (int list = BMA__SLABS_PARTIAL; list <= BMA__SLABS_SPENT; list++) {
-		for (struct bma__slab *s = e->slabs[list]; s; s = s->next)
-			add_slab(groups, s);
-	}
+	bma__engine_for_each_slab (e, s)
+		add_slab(groups, s);
 	for (uint32_t i = 0; i < GROUPS && groups[i].n; i++) {
 		bma__log_line("cache \"%s\": %llu live objects, %llu bytes%s", e->name,
 			      (unsigned long long)groups[i].n,

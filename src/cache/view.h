@@ -2,6 +2,8 @@
 /*
  * Views: a slot that the calling thread may work on, by index through sequences, or a guest slot that it
  * owns. For the slow halves of the calls.
+ *
+ * Ordering: MO-10 (docs/memory-ordering.md).
  */
 #ifndef BMA_CACHE_VIEW_H
 #define BMA_CACHE_VIEW_H
@@ -26,7 +28,7 @@ static inline uint32_t bma__view_guest_plane(uint32_t i)
 	return bma__cpu.slots + ((bma__plane_guest_hash() + i) & (bma__cpu.guests - 1));
 }
 
-/* Take the guest slot of @plane; false: it is owned. */
+/* Take the guest slot of @plane; false: it is owned. In use before it is: a child of fork looks there for slots of threads that are gone. */
 static inline bool bma__view_open_guest_at(struct bma__engine *e, struct bma__view *v,
 					   uint32_t plane)
 {
@@ -34,10 +36,10 @@ static inline bool bma__view_open_guest_at(struct bma__engine *e, struct bma__vi
 
 	v->plane = plane;
 	v->slot = bma__slot_at(e, plane);
+	bma__plane_use(e, plane);
 	if (!atomic_compare_exchange_strong_explicit(&v->slot->owner, &nobody, bma__cpu_thread(),
 						     memory_order_acquire, memory_order_relaxed))
 		return false;
-	bma__plane_use(e, plane);
 	v->guest = true;
 	return true;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The worker, see worker.h. */
+/* The worker, see worker.h. Ordering: MO-6, MO-20 (docs/memory-ordering.md). */
 #include "cache.h"
 
 #define NAP_PARKED 10000000u
@@ -7,14 +7,32 @@
 #define NAP_IDLE 1000000000u
 #define KICK_PERIOD 5000000u
 
+static uint64_t nothing(void)
+{
+	return NAP_IDLE;
+}
+
+uint64_t (*bma__worker_export)(void) = nothing;
 static struct bma__thread thread;
 static struct bma__need need;
 static _Atomic uint64_t passes;
 
-void bma__worker_kick(struct bma__engine *e)
+void bma__worker_look(struct bma__engine *e)
 {
 	bma__need_set(&need, e->id);
 	bma__worker_wake();
+}
+
+void bma__worker_kick(struct bma__engine *e)
+{
+	uint64_t wish = (uint64_t)atomic_load_explicit(&e->drained, memory_order_relaxed) << 1 | 1;
+	uint64_t seen = atomic_load_explicit(&e->wants, memory_order_relaxed);
+
+	while (seen < wish &&
+	       !atomic_compare_exchange_weak_explicit(&e->wants, &seen, wish, memory_order_release,
+						      memory_order_relaxed))
+		;
+	bma__worker_look(e);
 }
 
 void bma__worker_kick_sometimes(struct bma__engine *e)
@@ -36,18 +54,29 @@ void bma__worker_wake(void)
 void bma__worker_forget(struct bma__engine *e)
 {
 	bma__need_clear(&need, e->id);
+	/* Whose wish this takes is served with the count that it was made under, or a later one. */
+	atomic_exchange_explicit(&e->wants, 0, memory_order_acquire);
 }
 
-static uint32_t service(struct bma__engine *e)
+static uint32_t service(struct bma__engine *e, bool refill, uint32_t drained)
 {
 	atomic_fetch_add_explicit(&passes, 1, memory_order_relaxed);
-	return bma__refill_service(e);
+	return bma__refill_service(e, refill, drained);
+}
+
+/* To collect, to finish and to drain, not to refill. */
+static void look(struct bma__engine *e)
+{
+	service(e, false, 0);
 }
 
 static void serve_needs(void)
 {
-	bma__need_for_each (&need, e)
-		service(e);
+	bma__need_for_each (&need, e) {
+		uint64_t wish = atomic_exchange_explicit(&e->wants, 0, memory_order_acquire);
+
+		service(e, wish & 1, (uint32_t)(wish >> 1));
+	}
 }
 
 /* Look after engines that need it without asking; returns how long the worker may sleep. */
@@ -60,11 +89,11 @@ static uint64_t serve_watched(void)
 
 	while ((e = bma__engine_next(e))) {
 		if (bma__park_count(e)) {
-			service(e);
+			look(e);
 			nap = NAP_PARKED;
 		} else if (atomic_load_explicit(&e->watched, memory_order_relaxed)) {
 			if (due)
-				service(e);
+				look(e);
 			if (nap > NAP_WATCHING)
 				nap = NAP_WATCHING;
 		}
@@ -75,22 +104,38 @@ static uint64_t serve_watched(void)
 	return nap < sample ? nap : sample;
 }
 
+/* Memory that nobody wants any more. @nap: how long the worker may sleep; returns the same. */
+static uint64_t give_back(uint64_t nap)
+{
+	uint64_t now = bma__os_now(), squeeze = bma__squeeze_pass(now);
+	uint64_t settle = bma__settle_tick(now), purge = bma__purge_tick(now);
+
+	nap = squeeze < nap ? squeeze : nap;
+	nap = settle < nap ? settle : nap;
+	return purge < nap ? purge : nap;
+}
+
 static void *worker_main(void *unused)
 {
 	(void)unused;
 	while (!bma__thread_stopping(&thread)) {
-		uint64_t nap, orphans, pressure;
+		uint64_t nap, orphans, pressure, idle, update;
 
 		bma__waker_look(&thread.waker);
 		if (bma__heap_freed())
 			bma__heap_collect();
+		idle = bma__idle_look();
 		serve_needs();
 		nap = serve_watched();
 		orphans = bma__orphan_reap(false);
 		pressure = bma__pressure_pass();
 		bma__shared_pass();
+		nap = idle < nap ? idle : nap;
+		nap = give_back(nap);
 		nap = orphans < nap ? orphans : nap;
+		update = bma__worker_export();
 		nap = pressure < nap ? pressure : nap;
+		nap = update < nap ? update : nap;
 		if (!bma__thread_stopping(&thread))
 			bma__waker_sleep(&thread.waker, nap);
 	}
@@ -99,11 +144,15 @@ static void *worker_main(void *unused)
 
 int bma__worker_start(void)
 {
-	return bma__env.worker ? bma__thread_start(&thread, "bma-worker", worker_main) : 0;
+	int rc = bma__env.worker ? bma__thread_start(&thread, "bma-worker", worker_main) : 0;
+	int squeeze = bma__squeeze_start();
+
+	return rc ? rc : squeeze;
 }
 
 void bma__worker_stop(void)
 {
+	bma__squeeze_stop();
 	bma__thread_stop(&thread);
 }
 
@@ -114,7 +163,7 @@ uint32_t bma__worker_pass_all(void)
 
 	while ((e = bma__engine_next(e))) {
 		bma__worker_forget(e);
-		moved += service(e);
+		moved += service(e, true, atomic_load_explicit(&e->drained, memory_order_relaxed));
 	}
 	bma__sample_tick();
 	return moved;
@@ -151,4 +200,5 @@ uint64_t bma__worker_passes(void)
 void bma__worker_after_fork(void)
 {
 	bma__thread_forget(&thread);
+	bma__squeeze_after_fork();
 }

@@ -8,6 +8,8 @@
  *	sum + borrowed > max (one of which was changed meanwhile) -> undo this level and those below, refuse
  * and when all levels have it, for each: peak, high, thresholds. That is a pass of its own, over lines that the first one has fetched: a charge that is
  * refused leaves no trace in the levels below.
+ *
+ * Ordering: MO-36, MO-39 (docs/memory-ordering.md).
  */
 #include "group.h"
 
@@ -79,6 +81,7 @@ static inline void settle(struct bma__group *g, uint64_t usage)
 	if (now > get(&g->peak))
 		raise_peak(g, now);
 	if (bma__unlikely(now > get(&g->high))) {
+		BMA__PROBE(group_high, g->name, now, get(&g->high));
 		bma__group_event(g, BMA_GROUP_EVENT_HIGH);
 		bma__group_want(g, BMA__GROUP_WORK_RECLAIM);
 	}
@@ -88,6 +91,7 @@ static inline void settle(struct bma__group *g, uint64_t usage)
 
 static void full(struct bma__group *g)
 {
+	BMA__PROBE(group_max, g->name, get(&g->usage), get(&g->max));
 	bma__group_event(g, BMA_GROUP_EVENT_MAX);
 	bma__group_want(g, BMA__GROUP_WORK_RECLAIM);
 }

@@ -3,6 +3,8 @@
  * Thresholds. A charge only compares what is charged with a window in which no threshold lies, see struct bma__group, and outside it leaves the most and
  * the least that it saw. Who serves the group says what was crossed since, and makes the window anew. All under the lock, writing as well: after the
  * end of a notification nobody writes to its descriptor.
+ *
+ * Ordering: MO-36 (docs/memory-ordering.md).
  */
 #include "group.h"
 #include "tell.h"

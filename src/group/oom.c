@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The state that hangs from a group, its figures, and turns, see oom.h. */
+/*
+ * The state that hangs from a group, its figures, and turns, see oom.h.
+ * Ordering: MO-41 (docs/memory-ordering.md).
+ */
 #include "group.h"
 
 #include <errno.h>

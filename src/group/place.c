@@ -4,6 +4,8 @@
  *
  * Places that were given back are used again before new ones, the one that waits longest first. A place's generation goes up when it is given back: from then
  * on the handle of who stood there names nothing, and one comparison of the generation says so.
+ *
+ * Ordering: MO-37 (docs/memory-ordering.md).
  */
 #include "place.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Release functions and their queue, see oom.h. */
+/* Release functions and their queue, see oom.h. Ordering: MO-41 (docs/memory-ordering.md). */
 #include "group.h"
 
 #include <errno.h>

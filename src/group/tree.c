@@ -18,10 +18,9 @@ static uint64_t number;		    /* [lock: group] of groups without a name of their 
 
 void bma__tree_lock(void)
 {
-	sigset_t all, was;
+	sigset_t was;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &was);
+	bma__signals_block(&was);
 	bma__lock_take(&bma__group_lock);
 	before = was;
 }
@@ -31,7 +30,7 @@ void bma__tree_unlock(void)
 	sigset_t was = before;
 
 	bma__lock_drop(&bma__group_lock);
-	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	bma__signals_restore(&was);
 }
 
 static struct bma__group **bucket(const struct bma__group *parent, const char *name, size_t length)

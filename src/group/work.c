@@ -5,6 +5,8 @@
  * Who wants work sets the bits of the group, then the bit of its place, then the bit of 1024 places; who takes clears and looks in the other order. All of it
  * sequentially consistent: so a bit that is set after the taker looked is followed by a bit that he has yet to look at. A bit without work behind it, of
  * a group that is gone or that somebody else has taken, is passed over.
+ *
+ * Ordering: MO-38 (docs/memory-ordering.md).
  */
 #include "place.h"
 

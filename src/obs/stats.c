@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Figures of the process and of one cache. */
+/* Figures of the process and of one cache. Ordering: MO-19 (docs/memory-ordering.md). */
 #include "obs.h"
 
 #include <errno.h>
@@ -36,6 +36,11 @@ int bma_stats_get(struct bma_stats *stats, size_t size)
 	}
 	s.worker_wakes = bma__worker_wakes();
 	s.worker_passes = bma__worker_passes();
+	s.cache_budget = bma__budget_total();
+	s.cache_budget_used = bma__budget_used();
+	s.dirty_bytes = bma__purge_dirty();
+	s.purged_bytes = bma__purge_given();
+	s.pressure_events = bma__squeeze_events();
 	copy_out(stats, size, &s, sizeof s);
 	return 0;
 }
@@ -56,7 +61,7 @@ int bma_rcu_stats_get(unsigned int nth, struct bma_rcu_stats *stats, size_t size
 	s.running_ns = since ? bma__os_now() - since : 0;
 	s.longest_ns = atomic_load_explicit(&f->longest, memory_order_relaxed);
 	s.grace_periods = atomic_load_explicit(&f->periods, memory_order_relaxed);
-	s.limbo_bytes = atomic_load_explicit(&f->limbo_bytes, memory_order_relaxed);
+	s.limbo_bytes = bma__count_read(&f->limbo_bytes);
 	s.limbo_peak_bytes = atomic_load_explicit(&f->limbo_peak, memory_order_relaxed);
 	s.purge_bytes = atomic_load_explicit(&f->dying_bytes, memory_order_relaxed);
 	s.frozen = atomic_load_explicit(&f->frozen, memory_order_relaxed);
@@ -101,20 +106,38 @@ static void slots_and_depot(struct bma__engine *e, struct bma_cache_stats *s)
 
 static void counters(struct bma__engine *e, struct bma_cache_stats *s)
 {
-	s->limbo = atomic_load_explicit(&e->limbo, memory_order_relaxed) + bma__limbo_count(e);
+	s->limbo = bma__count_read(&e->limbo) + bma__limbo_count(e);
 	s->limbo_peak = atomic_load_explicit(&e->limbo_peak, memory_order_relaxed);
 	s->limbo_max = atomic_load_explicit(&e->limbo_max, memory_order_relaxed);
 	s->limbo_overruns = atomic_load_explicit(&e->limbo_overruns, memory_order_relaxed);
 	s->rcu = e->flavor->rcu.name;
 	s->reserved = atomic_load_explicit(&e->reserved, memory_order_relaxed);
 	s->parked = bma__park_count(e);
-	s->parks = atomic_load_explicit(&e->parks, memory_order_relaxed);
+	s->parks = bma__count_read(&e->parks);
 	s->refills = atomic_load_explicit(&e->refills, memory_order_relaxed);
 	s->drains = atomic_load_explicit(&e->drains, memory_order_relaxed);
-	s->fail_depot_empty = atomic_load_explicit(&e->fail_empty, memory_order_relaxed);
+	s->fail_depot_empty = atomic_load_explicit(&e->fail_empty, memory_order_relaxed) +
+			      atomic_load_explicit(&e->fail_charge, memory_order_relaxed);
 	s->fail_system = atomic_load_explicit(&e->fail_system, memory_order_relaxed);
 	s->fail_refill = atomic_load_explicit(&e->fail_refill, memory_order_relaxed);
 	s->aborts = atomic_load_explicit(&e->aborts, memory_order_relaxed);
+	s->slot_grows = atomic_load_explicit(&e->slot_grows, memory_order_relaxed);
+	s->slot_shrinks = atomic_load_explicit(&e->slot_shrinks, memory_order_relaxed);
+	s->budget_refused = atomic_load_explicit(&e->budget_refused, memory_order_relaxed);
+	s->idle_drains = atomic_load_explicit(&e->idle_drains, memory_order_relaxed);
+}
+
+/* One of the lines that is not exact while calls are in progress, by @n at most. Returns by how many. */
+static uint64_t less(struct bma_cache_stats *s, uint64_t n)
+{
+	uint64_t *const lines[] = {&s->cached, &s->limbo, &s->parked, &s->reserved};
+	size_t i = 0;
+
+	while (i < 3 && !*lines[i])
+		i++;
+	n = n < *lines[i] ? n : *lines[i];
+	*lines[i] -= n;
+	return n;
 }
 
 static void snapshot(struct bma__engine *e, struct bma_cache_stats *s)
@@ -132,15 +155,16 @@ static void snapshot(struct bma__engine *e, struct bma_cache_stats *s)
 	s->carved = e->objs_carved;
 	s->slab_free = e->objs_home;
 	s->slabs = e->nslabs;
-	s->slab_bytes = e->nslabs * e->geo.units * BMA__UNIT_SIZE *
-			(e->geo.percpu ? bma__percpu.slots + 1 : 1);
+	s->slab_bytes = e->nslabs * bma__engine_slab_charge(e);
 	bma__lock_drop(&e->lock);
 	away = s->cached + s->limbo + s->parked + s->reserved + s->slab_free;
-	s->live = s->carved > away ? s->carved - away : 0;
+	/* An object that was seen twice on its way is on it once. */
+	while (away > s->carved)
+		away -= less(s, away - s->carved);
+	s->live = s->carved - away;
 }
 
-/* A snapshot in which no pass of ours had magazines in hand, if one can be had within a tenth of a second. */
-static void quiet_snapshot(struct bma__engine *e, struct bma_cache_stats *s)
+void bma__stats_snapshot(struct bma__engine *e, struct bma_cache_stats *s)
 {
 	for (int tries = 0; tries < QUIET_TRIES; tries++) {
 		uint32_t ended = atomic_load_explicit(&e->ended, memory_order_seq_cst);
@@ -212,7 +236,7 @@ int bma_heap_stats_get(struct bma_heap *heap, struct bma_heap_stats *stats, size
 	for (uint32_t i = 0; i < heap->engines; i++) {
 		struct bma_cache_stats c;
 
-		quiet_snapshot(heap->engine[i], &c);
+		bma__stats_snapshot(heap->engine[i], &c);
 		s.slab_bytes += c.slab_bytes;
 		if (owns)
 			s.live += c.live;
@@ -221,13 +245,59 @@ int bma_heap_stats_get(struct bma_heap *heap, struct bma_heap_stats *stats, size
 	return 0;
 }
 
+struct bma__engine *bma__stats_next(struct bma__engine *e, const char *prefix)
+{
+	size_t n = prefix ? strlen(prefix) : 0;
+
+	do
+		e = bma__engine_next(e);
+	while (e && n && strncmp(e->name, prefix, n));
+	return e;
+}
+
+static void handles(const struct bma__engine *e, struct bma_cache_stats *s)
+{
+	bma__lock_take(&bma__merge_lock);
+	s->handles = e->refs;
+	bma__lock_drop(&bma__merge_lock);
+}
+
+void bma__stats_of(struct bma__engine *e, struct bma_cache_stats *s)
+{
+	bma__stats_snapshot(e, s);
+	handles(e, s);
+}
+
+void bma__stats_at_once(struct bma__engine *e, struct bma_cache_stats *s)
+{
+	snapshot(e, s);
+	handles(e, s);
+}
+
+int bma_cache_visit(const char *prefix, int (*fn)(const struct bma_cache_stats *stats, void *arg),
+		    void *arg)
+{
+	struct bma__engine *e = NULL;
+	int rc = 0;
+
+	while (!rc && (e = bma__stats_next(e, prefix))) {
+		struct bma_cache_stats s;
+
+		bma__stats_of(e, &s);
+		rc = fn(&s, arg);
+	}
+	if (e)
+		bma__engine_unpin(e);
+	return rc;
+}
+
 int bma_cache_stats_get(struct bma_cache *cache, struct bma_cache_stats *stats, size_t size)
 {
 	struct bma_cache_stats s;
 
 	if (!cache || !stats || !size)
 		return -EINVAL;
-	quiet_snapshot(cache->engine, &s);
+	bma__stats_snapshot(cache->engine, &s);
 	handle(cache, &s);
 	copy_out(stats, size, &s, sizeof s);
 	return 0;

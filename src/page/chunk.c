@@ -4,8 +4,12 @@
  *
  * The map is written under bma__chunk_lock and read by anybody. Writers publish with release,
  * readers acquire: whoever sees a slab pointer sees the slab's fields.
+ *
+ * Ordering: MO-2 (docs/memory-ordering.md).
  */
 #include "page.h"
+
+#include "units.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -13,30 +17,21 @@
 #define LEAF_SHIFT 34
 #define LEAF_ENTRIES ((size_t)1 << (LEAF_SHIFT - BMA__CHUNK_SHIFT))
 #define ROOT_ENTRIES ((size_t)1 << (BMA__ADDRESS_BITS - LEAF_SHIFT))
-#define ALL_UNITS UINT32_MAX
-
-struct chunk {
-	char *base;    /* NULL: the descriptor is spare */
-	uint32_t free; /* bit set: unit is free */
-	uint32_t node;
-	struct chunk *next, *prev; /* [lock] in the node's list while some unit is free */
-	_Atomic(struct bma__slab *) slab[BMA__CHUNK_UNITS];
-};
 
 struct leaf {
-	_Atomic(struct chunk *) chunk[LEAF_ENTRIES];
+	_Atomic(struct bma__chunk *) chunk[LEAF_ENTRIES];
 };
 
 struct bma__lock bma__chunk_lock = BMA__LOCK_INIT(BMA__RANK_CHUNK);
 static _Atomic(struct leaf *) root[ROOT_ENTRIES];
 _Atomic(uint16_t) *bma__chunk_tags;
-static uint32_t copies;				     /* of a per-CPU chunk */
-static struct chunk *partial[BMA__CHUNK_PERCPU + 1]; /* chunks with a free unit */
-static uint32_t empty_chunks[BMA__CHUNK_PERCPU + 1];
-static struct chunk *spare_descriptors;
+static uint32_t copies;				    /* of a per-CPU chunk */
+static struct bma__chunk *partial[BMA__NODE_KINDS]; /* chunks with a free unit */
+uint32_t bma__chunk_empty[BMA__NODE_KINDS];
+static struct bma__chunk *spare_descriptors;
 static _Atomic uint64_t mapped, used;
 
-static void list_add(struct chunk *c)
+static void list_add(struct bma__chunk *c)
 {
 	c->prev = NULL;
 	c->next = partial[c->node];
@@ -45,7 +40,7 @@ static void list_add(struct chunk *c)
 	partial[c->node] = c;
 }
 
-static void list_del(struct chunk *c)
+static void list_del(struct bma__chunk *c)
 {
 	if (c->prev)
 		c->prev->next = c->next;
@@ -68,7 +63,7 @@ static struct leaf *leaf_of(uintptr_t addr, bool make)
 	return leaf;
 }
 
-static struct chunk *chunk_of(uintptr_t addr)
+static struct bma__chunk *chunk_of(uintptr_t addr)
 {
 	struct leaf *leaf;
 
@@ -81,7 +76,7 @@ static struct chunk *chunk_of(uintptr_t addr)
 				    memory_order_acquire);
 }
 
-static void map_set(uintptr_t addr, struct chunk *c)
+static void map_set(uintptr_t addr, struct bma__chunk *c)
 {
 	struct leaf *leaf = leaf_of(addr, true);
 
@@ -89,9 +84,9 @@ static void map_set(uintptr_t addr, struct chunk *c)
 			      memory_order_release);
 }
 
-static struct chunk *descriptor(void)
+static struct bma__chunk *descriptor(void)
 {
-	struct chunk *c = spare_descriptors;
+	struct bma__chunk *c = spare_descriptors;
 
 	if (c)
 		spare_descriptors = c->next;
@@ -102,25 +97,29 @@ static struct chunk *descriptor(void)
 
 static uint32_t copies_of(uint32_t node)
 {
-	return node == BMA__CHUNK_PERCPU ? copies : 1;
+	return node == BMA__NODE_PERCPU ? copies : 1;
 }
 
-/* Placement is a wish: a container may refuse it, and the memory is good all the same. */
+uint32_t bma__chunk_copies(const struct bma__chunk *c)
+{
+	return copies_of(c->node);
+}
+
+/* Placement is a wish: a container may refuse it, and the memory is good all the same. Concurrency ids are at home nowhere. */
 static void place(char *base, size_t bytes, uint32_t node)
 {
-	if (node != BMA__CHUNK_PERCPU) {
-		bma__os.bind(base, bytes, bma__topo.os_node[node]);
+	if (node != BMA__NODE_PERCPU) {
+		bma__node_bind(base, bytes, node);
 		return;
 	}
-	for (uint32_t i = 0; i < copies; i++)
-		bma__os.bind(base + i * BMA__CHUNK_SIZE, BMA__CHUNK_SIZE,
-			     bma__topo.os_node[bma__topo_node(i)]);
+	for (uint32_t i = 0; i + 1 < copies && bma__cpu.mode == BMA_MODE_RSEQ_CPU; i++)
+		bma__node_bind(base + i * BMA__CHUNK_SIZE, BMA__CHUNK_SIZE, bma__topo_node(i));
 }
 
 /* A mapping of @bytes, known to the page map. */
-static struct chunk *chunk_map(size_t bytes, uint32_t node)
+static struct bma__chunk *chunk_map(size_t bytes, uint32_t node)
 {
-	struct chunk *c = descriptor();
+	struct bma__chunk *c = descriptor();
 	void *base;
 
 	if (!c)
@@ -141,132 +140,162 @@ static struct chunk *chunk_map(size_t bytes, uint32_t node)
 	c->node = node;
 	map_set((uintptr_t)base, c);
 	atomic_fetch_add_explicit(&mapped, bytes, memory_order_relaxed);
+	BMA__PROBE(chunk_map, base, bytes, node);
 	return c;
 }
 
-static struct chunk *chunk_new(uint32_t node)
+void bma__chunk_put(struct bma__chunk *c, uint32_t mask)
 {
-	struct chunk *c = chunk_map(copies_of(node) * BMA__CHUNK_SIZE, node);
+	if (!c->free)
+		list_add(c);
+	c->free |= mask;
+	if (c->free == BMA__UNITS_ALL)
+		bma__chunk_empty[c->node]++;
+}
+
+void bma__chunk_take(struct bma__chunk *c, uint32_t mask)
+{
+	if (c->free == BMA__UNITS_ALL)
+		bma__chunk_empty[c->node]--;
+	c->free &= ~mask;
+	if (!c->free)
+		list_del(c);
+}
+
+static struct bma__chunk *chunk_new(uint32_t node)
+{
+	struct bma__chunk *c = chunk_map(copies_of(node) * BMA__CHUNK_SIZE, node);
 
 	if (!c)
 		return NULL;
-	c->free = ALL_UNITS;
-	list_add(c);
-	empty_chunks[node]++;
+	c->free = c->dirty = 0;
+	bma__chunk_put(c, BMA__UNITS_ALL);
 	return c;
 }
 
-static uint32_t run_mask(uint32_t units, uint32_t first)
+uint32_t bma__chunk_run_mask(uint32_t units, uint32_t first)
 {
-	return units == BMA__CHUNK_UNITS ? ALL_UNITS : ((1u << units) - 1) << first;
+	return units == BMA__CHUNK_UNITS ? BMA__UNITS_ALL : ((1u << units) - 1) << first;
 }
 
-/* First aligned run of @units free units, or BMA__CHUNK_UNITS. */
-static uint32_t find_run(uint32_t free, uint32_t units)
+uint32_t bma__chunk_find_run(uint32_t mask, uint32_t units)
 {
 	uint32_t first;
 
 	for (first = 0; first < BMA__CHUNK_UNITS; first += units) {
-		uint32_t mask = run_mask(units, first);
+		uint32_t run = bma__chunk_run_mask(units, first);
 
-		if ((free & mask) == mask)
+		if ((mask & run) == run)
 			break;
 	}
 	return first;
 }
 
-static char *take_run(uint32_t units, uint32_t node)
+/* A chunk with @units free ones in a row from *@first on: dirty ones, else any, else of a new chunk. */
+static struct bma__chunk *find(uint32_t units, uint32_t node, uint32_t *first)
 {
-	struct chunk *c;
-	uint32_t first = BMA__CHUNK_UNITS;
+	struct bma__chunk *c = bma__purge_find(node, units, first);
 
+	if (c)
+		return c;
 	for (c = partial[node]; c; c = c->next) {
-		first = find_run(c->free, units);
-		if (first < BMA__CHUNK_UNITS)
-			break;
+		*first = bma__chunk_find_run(c->free, units);
+		if (*first < BMA__CHUNK_UNITS)
+			return c;
 	}
-	if (!c) {
-		c = chunk_new(node);
-		if (!c)
-			return NULL;
-		first = 0;
+	*first = 0;
+	return chunk_new(node);
+}
+
+/* Those of the units @mask that are not zeros; they are the caller's. */
+static void clear(const struct bma__chunk *c, uint32_t mask)
+{
+	for (; mask; mask &= mask - 1) {
+		char *unit = c->base + (size_t)__builtin_ctz(mask) * BMA__UNIT_SIZE;
+
+		for (uint32_t i = 0; i < copies_of(c->node); i++)
+			memset(unit + i * BMA__CHUNK_SIZE, 0, BMA__UNIT_SIZE);
 	}
-	if (c->free == ALL_UNITS)
-		empty_chunks[node]--;
-	c->free &= ~run_mask(units, first);
-	if (!c->free)
-		list_del(c);
-	atomic_fetch_add_explicit(&used, copies_of(node) * units * BMA__UNIT_SIZE,
-				  memory_order_relaxed);
-	return c->base + first * BMA__UNIT_SIZE;
 }
 
 void *bma__chunk_alloc(uint32_t units, uint32_t node)
 {
-	char *p;
+	struct bma__chunk *c;
+	uint32_t first, mask = 0, dirty = 0;
 
 	bma__lock_take(&bma__chunk_lock);
-	p = take_run(units, node);
+	c = find(units, node, &first);
+	if (c) {
+		mask = bma__chunk_run_mask(units, first);
+		dirty = c->dirty & mask;
+		if (dirty)
+			bma__purge_drop(c, dirty);
+		bma__chunk_take(c, mask);
+		atomic_fetch_add_explicit(&used, copies_of(node) * units * BMA__UNIT_SIZE,
+					  memory_order_relaxed);
+	}
 	bma__lock_drop(&bma__chunk_lock);
-	return p;
+	if (!c)
+		return NULL;
+	clear(c, dirty);
+	return c->base + first * BMA__UNIT_SIZE;
 }
 
 /* Returns whether the system took it. */
-static bool chunk_unmap(struct chunk *c, size_t bytes)
+static bool chunk_unmap(struct bma__chunk *c, size_t bytes)
 {
 	if (bma__os.unmap(c->base, bytes))
 		return false;
+	BMA__PROBE(chunk_unmap, c->base, bytes, c->node);
 	map_set((uintptr_t)c->base, NULL);
 	atomic_fetch_sub_explicit(&mapped, bytes, memory_order_relaxed);
 	c->base = NULL;
 	return true;
 }
 
-static void spare(struct chunk *c)
+static void spare(struct bma__chunk *c)
 {
 	c->next = spare_descriptors;
 	spare_descriptors = c;
 }
 
-/* Wholly free, and not the only one. */
-static void give_up(struct chunk *c)
+void bma__chunk_hide(struct bma__chunk *c)
 {
-	if (!chunk_unmap(c, copies_of(c->node) * BMA__CHUNK_SIZE))
-		return;
-	list_del(c);
-	empty_chunks[c->node]--;
-	spare(c);
+	map_set((uintptr_t)c->base, NULL);
 }
 
-/* The next owner relies on zeros. */
-static void clear(char *addr, size_t bytes)
+void bma__chunk_show(struct bma__chunk *c)
 {
-	if (bma__os.advise(addr, bytes, MADV_DONTNEED))
-		memset(addr, 0, bytes);
+	map_set((uintptr_t)c->base, c);
+}
+
+void bma__chunk_gone(struct bma__chunk *c)
+{
+	atomic_fetch_sub_explicit(&mapped, copies_of(c->node) * BMA__CHUNK_SIZE,
+				  memory_order_relaxed);
+	c->base = NULL;
+	spare(c);
 }
 
 void bma__chunk_free(void *addr, uint32_t units)
 {
-	struct chunk *c = chunk_of((uintptr_t)addr);
+	struct bma__chunk *c = chunk_of((uintptr_t)addr);
 	uint32_t first = (uint32_t)((uintptr_t)addr >> BMA__UNIT_SHIFT) & (BMA__CHUNK_UNITS - 1);
+	uint32_t mask = bma__chunk_run_mask(units, first);
 
-	/* Before the units can be taken again. */
-	for (uint32_t i = 0; i < copies_of(c->node); i++)
-		clear((char *)addr + i * BMA__CHUNK_SIZE, units * BMA__UNIT_SIZE);
 	bma__lock_take(&bma__chunk_lock);
-	if (!c->free)
-		list_add(c);
-	c->free |= run_mask(units, first);
+	bma__chunk_put(c, mask);
+	bma__purge_add(c, mask);
 	atomic_fetch_sub_explicit(&used, copies_of(c->node) * units * BMA__UNIT_SIZE,
 				  memory_order_relaxed);
-	if (c->free == ALL_UNITS && ++empty_chunks[c->node] > 1)
-		give_up(c);
 	bma__lock_drop(&bma__chunk_lock);
+	if (!bma__env.purge_ns)
+		bma__purge_all();
 }
 
 void *bma__chunk_alloc_run(size_t bytes, uint32_t node)
 {
-	struct chunk *c;
+	struct bma__chunk *c;
 
 	bma__lock_take(&bma__chunk_lock);
 	c = chunk_map(bytes, node);
@@ -280,7 +309,7 @@ void *bma__chunk_alloc_run(size_t bytes, uint32_t node)
 
 void bma__chunk_free_run(void *addr, size_t bytes)
 {
-	struct chunk *c = chunk_of((uintptr_t)addr);
+	struct bma__chunk *c = chunk_of((uintptr_t)addr);
 
 	bma__lock_take(&bma__chunk_lock);
 	atomic_fetch_sub_explicit(&used, bytes, memory_order_relaxed);
@@ -291,7 +320,7 @@ void bma__chunk_free_run(void *addr, size_t bytes)
 
 void bma__chunk_set_slab(void *addr, uint32_t units, struct bma__slab *slab)
 {
-	struct chunk *c = chunk_of((uintptr_t)addr);
+	struct bma__chunk *c = chunk_of((uintptr_t)addr);
 	uint32_t first = (uint32_t)((uintptr_t)addr >> BMA__UNIT_SHIFT) & (BMA__CHUNK_UNITS - 1);
 
 	for (uint32_t i = first; i < first + units; i++)
@@ -300,7 +329,7 @@ void bma__chunk_set_slab(void *addr, uint32_t units, struct bma__slab *slab)
 
 struct bma__slab *bma__chunk_slab(const void *addr)
 {
-	struct chunk *c = chunk_of((uintptr_t)addr);
+	struct bma__chunk *c = chunk_of((uintptr_t)addr);
 	uint32_t unit = (uint32_t)((uintptr_t)addr >> BMA__UNIT_SHIFT) & (BMA__CHUNK_UNITS - 1);
 
 	return c ? atomic_load_explicit(&c->slab[unit], memory_order_acquire) : NULL;
@@ -325,6 +354,7 @@ void bma__chunk_init(uint32_t n)
 {
 	copies = n;
 	bma__chunk_tags = bma__os.map(BMA__TAGS * sizeof(uint16_t));
+	bma__purge_init();
 }
 
 uint64_t bma__chunk_mapped(void)

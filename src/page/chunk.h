@@ -14,11 +14,13 @@
  *
  * Per-CPU chunks have copies of their 2 MiB, one after the other, for as many slots as there are and one more; the page map
  * and the tags know the first copy only, which stands for all.
+ *
+ * Ordering: MO-25 (docs/memory-ordering.md).
  */
 #ifndef BMA_PAGE_CHUNK_H
 #define BMA_PAGE_CHUNK_H
 
-#include "base/base.h"
+#include "node.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -30,8 +32,6 @@
 #define BMA__UNIT_SHIFT 16
 #define BMA__UNIT_SIZE ((size_t)1 << BMA__UNIT_SHIFT)
 #define BMA__CHUNK_UNITS 32
-/* In place of a node: units of chunks with copies. */
-#define BMA__CHUNK_PERCPU BMA__NODES_MAX
 /* Tags are those of the owners, and: */
 #define BMA__TAG_NONE 0u
 #define BMA__TAG_LARGE 0xffffu
@@ -49,15 +49,12 @@ struct bma__slab;
 void bma__chunk_init(uint32_t copies);
 
 /*
- * Take @units (a power of two up to 32) units on @node. May sleep.
+ * Take @units (a power of two up to 32) units on @node, or of one of the kinds of node.h. May sleep.
  * Returns their address, at a multiple of their size, all zeros; or NULL.
  */
 void *bma__chunk_alloc(uint32_t units, uint32_t node);
 
-/*
- * Give units back to their chunk and their pages to the system; a chunk that is wholly free is
- * unmapped unless it is the only such one of its node. May sleep.
- */
+/* Give units back to their chunk; their pages go back to the system later, see purge.h. May sleep. */
 void bma__chunk_free(void *addr, uint32_t units);
 
 /* A run of pages of its own, @bytes long, with one entry in the page map: at its first unit. As the former two. */

@@ -17,18 +17,31 @@ static struct large *of(const struct bma__slab *slab)
 	return (struct large *)(uintptr_t)slab;
 }
 
-void *bma__large_alloc(size_t bytes, void *owner, void *heap, uint32_t node)
+static bool get_run(struct large *l, size_t bytes, uint32_t node, bool strict)
+{
+	l->slab.base = bma__chunk_alloc_run(bytes, node);
+	if (!l->slab.base)
+		return false;
+	/* Large ones are not touched unless it matters: they may be, by and by, or never. */
+	if (!strict || bma__node_settle(l->slab.base, bytes, node, true))
+		return true;
+	bma__chunk_free_run(l->slab.base, bytes);
+	return false;
+}
+
+void *bma__large_alloc(size_t bytes, void *owner, void *heap, uint32_t node, bool strict)
 {
 	struct large *l = bma__meta_alloc(sizeof *l);
 
 	if (!l)
 		return NULL;
 	bytes = bma__align_up(bytes, BMA_PAGE);
-	l->slab.base = bma__chunk_alloc_run(bytes, node);
-	if (!l->slab.base) {
+	if (!get_run(l, bytes, node, strict)) {
 		bma__meta_free(l, sizeof *l);
 		return NULL;
 	}
+	l->slab.node = node;
+	bma__node_count(node, (int64_t)bytes);
 	l->slab.owner = owner;
 	l->slab.geo.tag = BMA__TAG_LARGE;
 	l->bytes = bytes;
@@ -79,6 +92,7 @@ void bma__large_empty(struct bma__slab *slab)
 
 void bma__large_destroy(struct bma__slab *slab)
 {
+	bma__node_count(slab->node, -(int64_t)of(slab)->bytes);
 	bma__chunk_set_tag(slab->base, 1, BMA__TAG_NONE);
 	bma__chunk_set_slab(slab->base, 1, NULL);
 	bma__chunk_free_run(slab->base, of(slab)->bytes);

@@ -14,8 +14,8 @@
 
 struct bma__slab;
 
-/* @bytes of zeros on @node, or NULL. @owner as of a slab, @heap whatever the caller likes. May sleep. */
-void *bma__large_alloc(size_t bytes, void *owner, void *heap, uint32_t node);
+/* @bytes of zeros on @node, @strict: there or nowhere, or NULL. @owner as of a slab, @heap whatever the caller likes. May sleep. */
+void *bma__large_alloc(size_t bytes, void *owner, void *heap, uint32_t node, bool strict);
 /* The slab of a large object, or NULL if @p is none. Any context; @p may be any bit pattern. */
 struct bma__slab *bma__large_slab(const void *p);
 size_t bma__large_bytes(const struct bma__slab *slab);

@@ -11,6 +11,8 @@
 #include "chunk.h"
 #include "large.h"
 #include "meta.h"
+#include "node.h"
+#include "purge.h"
 #include "slab.h"
 
 #endif /* BMA_PAGE_PAGE_H */

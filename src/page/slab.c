@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Slabs, see slab.h. */
+/* Slabs, see slab.h. Ordering: MO-4 (docs/memory-ordering.md). */
 #include "page.h"
+
+#include <sys/mman.h>
 
 #define COLOUR 64u
 #define COLOUR_SPAN 4096u
@@ -155,18 +157,35 @@ static size_t object_bytes(const struct bma__slab_geometry *geo)
 	return geo->owned ? geo->owners : geo->units * BMA__UNIT_SIZE;
 }
 
-struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *owner, uint32_t node)
+/* Its units, with a page where it should be if there is one to be had. Before anything says what they are. */
+static bool get_units(struct bma__slab *slab, const struct bma__slab_geometry *geo, bool strict)
+{
+	slab->base = bma__chunk_alloc(geo->units, slab->node);
+	if (!slab->base)
+		return false;
+	if (bma__node_settle(slab->base, geo->units * BMA__UNIT_SIZE, slab->node, strict) ||
+	    !strict)
+		return true;
+	/* Not to be met again by who comes next. */
+	bma__os.advise(slab->base, geo->units * BMA__UNIT_SIZE, MADV_DONTNEED);
+	bma__chunk_free(slab->base, geo->units);
+	return false;
+}
+
+struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *owner, uint32_t node,
+				   bool strict)
 {
 	struct bma__slab *slab = bma__meta_alloc(meta_size(geo));
 
 	if (!slab)
 		return NULL;
-	slab->base = bma__chunk_alloc(geo->units, geo->percpu ? BMA__CHUNK_PERCPU : node);
-	if (!slab->base) {
+	slab->node = geo->percpu ? BMA__NODE_PERCPU : node;
+	if (!get_units(slab, geo, strict)) {
 		bma__meta_free(slab, meta_size(geo));
 		return NULL;
 	}
 	slab->geo = *geo;
+	bma__node_count(slab->node, (int64_t)geo->units * (int64_t)BMA__UNIT_SIZE);
 	slab->owner = owner;
 	slab->free = (uint64_t *)(slab + 1);
 	slab->parked = (_Atomic uint64_t *)(slab->free + words(geo->objs));
@@ -206,6 +225,7 @@ void bma__slab_destroy(struct bma__slab *slab)
 		bma__large_destroy(slab);
 		return;
 	}
+	bma__node_count(slab->node, -(int64_t)slab->geo.units * (int64_t)BMA__UNIT_SIZE);
 	bma__chunk_set_tag(slab->base, slab->geo.units, BMA__TAG_NONE);
 	bma__chunk_set_slab(slab->base, slab->geo.units, NULL);
 	if (!slab->geo.percpu)
@@ -253,10 +273,8 @@ uint32_t bma__slab_take(struct bma__slab *slab, void **out, uint32_t n, uint32_t
 	return got;
 }
 
-enum bma__slab_result bma__slab_check(const struct bma__slab *slab, const void *obj)
+static enum bma__slab_result check_index(const struct bma__slab *slab, uint32_t i)
 {
-	uint32_t i = index_of(slab, obj);
-
 	if (i == UINT32_MAX)
 		return BMA__SLAB_INTERIOR;
 	/* Racy for an address that nobody was given; exact for one that somebody was. */
@@ -265,10 +283,15 @@ enum bma__slab_result bma__slab_check(const struct bma__slab *slab, const void *
 	return BMA__SLAB_OK;
 }
 
+enum bma__slab_result bma__slab_check(const struct bma__slab *slab, const void *obj)
+{
+	return check_index(slab, index_of(slab, obj));
+}
+
 enum bma__slab_result bma__slab_put(struct bma__slab *slab, const void *obj)
 {
-	enum bma__slab_result check = bma__slab_check(slab, obj);
 	uint32_t i = index_of(slab, obj);
+	enum bma__slab_result check = check_index(slab, i);
 	uint64_t bit = 1ull << i % 64;
 
 	if (check != BMA__SLAB_OK)
@@ -294,6 +317,23 @@ enum bma__slab_result bma__slab_park(struct bma__slab *slab, const void *obj)
 	if (atomic_fetch_or_explicit(&slab->parked[i / 64], bit, memory_order_release) & bit)
 		return BMA__SLAB_DOUBLE;
 	return BMA__SLAB_OK;
+}
+
+bool bma__slab_is_parked(const struct bma__slab *slab, const void *obj)
+{
+	uint32_t i = index_of(slab, obj);
+
+	return atomic_load_explicit(&slab->parked[i / 64], memory_order_relaxed) & 1ull << i % 64;
+}
+
+uint32_t bma__slab_count_parked(const struct bma__slab *slab)
+{
+	uint32_t n = 0, end = words(slab->geo.objs);
+
+	for (uint32_t w = 0; w < end; w++)
+		n += (uint32_t)__builtin_popcountll(
+			atomic_load_explicit(&slab->parked[w], memory_order_relaxed));
+	return n;
 }
 
 uint32_t bma__slab_unpark(struct bma__slab *slab, void **out, uint32_t n)

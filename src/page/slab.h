@@ -58,6 +58,7 @@ struct bma__slab {
 	void *owner;
 	void *payer; /* the owner's: who is charged for it */
 	char *base;
+	uint32_t node; /* which it is meant to be on, or one of the kinds of node.h */
 	struct bma__slab_geometry geo;
 	_Atomic uint32_t carved; /* written under the lock, read by anybody */
 	uint32_t nfree;
@@ -100,9 +101,9 @@ size_t bma__slab_alignment(const struct bma__slab_geometry *geo);
 /* Bytes of its first copy; of one that is a run (large.h), its own. */
 size_t bma__slab_bytes(const struct bma__slab *slab);
 
-/* A new slab on @node, in the page map; NULL if there is no memory. May sleep. */
-struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *owner,
-				   uint32_t node);
+/* A new slab on @node, @strict: there or nowhere, in the page map; NULL if there is no memory. May sleep. */
+struct bma__slab *bma__slab_create(const struct bma__slab_geometry *geo, void *owner, uint32_t node,
+				   bool strict);
 /* Give a slab's memory back. May sleep; readers of type-stable memory must be gone. */
 void bma__slab_destroy(struct bma__slab *slab);
 
@@ -117,6 +118,17 @@ void *bma__slab_near(const struct bma__slab *slab, const void *at);
 /* The @i-th object. */
 void *bma__slab_object(const struct bma__slab *slab, uint32_t i);
 
+/* What bma__slab_put() will look at, into the CPU's cache; @slab may be NULL. */
+static inline void bma__slab_fetch(const struct bma__slab *slab, const void *obj)
+{
+	if (!slab)
+		return;
+	__builtin_prefetch(slab, 1);
+	__builtin_prefetch(&slab->free[(size_t)((const char *)obj - slab->base) / 64 /
+				       (slab->geo.stride ? slab->geo.stride : 1)],
+			   1);
+}
+
 /* Bring an object home. */
 enum bma__slab_result bma__slab_put(struct bma__slab *slab, const void *obj);
 
@@ -128,6 +140,9 @@ enum bma__slab_result bma__slab_check(const struct bma__slab *slab, const void *
  * access to the slab, so that whoever collects the object sees all that was done to it.
  */
 enum bma__slab_result bma__slab_park(struct bma__slab *slab, const void *obj);
+/* Is @obj marked so? And how many are? */
+bool bma__slab_is_parked(const struct bma__slab *slab, const void *obj);
+uint32_t bma__slab_count_parked(const struct bma__slab *slab);
 /* Collect up to @n parked objects into @out. */
 uint32_t bma__slab_unpark(struct bma__slab *slab, void **out, uint32_t n);
 

@@ -15,6 +15,7 @@ const char *const inject_names[INJECT_KINDS] = {
 	[INJECT_MEMBARRIER] = "membarrier",
 	[INJECT_FUTEX_WAIT] = "futex_wait",
 	[INJECT_THREAD] = "thread_create",
+	[INJECT_FILE] = "file",
 	[INJECT_ALL] = "all",
 };
 
@@ -54,9 +55,9 @@ static int advise(void *addr, size_t bytes, int advice)
 	return fails(INJECT_ADVISE) ? -ENOMEM : bma__os_real.advise(addr, bytes, advice);
 }
 
-static int bind(void *addr, size_t bytes, unsigned int node)
+static int bind(void *addr, size_t bytes, const struct bma__os_nodes *nodes, bool interleave)
 {
-	return fails(INJECT_BIND) ? -EPERM : bma__os_real.bind(addr, bytes, node);
+	return fails(INJECT_BIND) ? -EPERM : bma__os_real.bind(addr, bytes, nodes, interleave);
 }
 
 static int membarrier(int cmd)
@@ -74,14 +75,46 @@ static int thread_create(void *(*main)(void *), void *arg, void *handle)
 	return fails(INJECT_THREAD) ? -EAGAIN : bma__os_real.thread_create(main, arg, handle);
 }
 
+static int read_file(const char *path, char *text, size_t room)
+{
+	return fails(INJECT_FILE) ? -EMFILE : bma__os_real.read(path, text, room);
+}
+
+static int watch(const char *path, const char *what)
+{
+	return fails(INJECT_FILE) ? -EMFILE : bma__os_real.watch(path, what);
+}
+
+static int event(void)
+{
+	return fails(INJECT_FILE) ? -EMFILE : bma__os_real.event();
+}
+
+static int wait_file(int told, int stop, int ms)
+{
+	return fails(INJECT_FILE) ? -ENOMEM : bma__os_real.wait(told, stop, ms);
+}
+
 void inject_arm(enum inject_kind kind, long n, bool forever)
 {
+	struct bma__os os = bma__os_real;
+
 	armed_kind = kind;
 	armed_at = n;
 	armed_forever = forever;
 	atomic_store(&calls, 0);
-	bma__os = (struct bma__os){map,	       unmap,	   advise,	  bind,
-				   membarrier, futex_wait, thread_create, bma__os_real.rseq};
+	os.map = map;
+	os.unmap = unmap;
+	os.advise = advise;
+	os.bind = bind;
+	os.membarrier = membarrier;
+	os.futex_wait = futex_wait;
+	os.thread_create = thread_create;
+	os.read = read_file;
+	os.watch = watch;
+	os.event = event;
+	os.wait = wait_file;
+	bma__os = os;
 	atomic_store(&armed, true);
 }
 

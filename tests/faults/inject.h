@@ -13,7 +13,8 @@ enum inject_kind {
 	INJECT_MEMBARRIER,
 	INJECT_FUTEX_WAIT,
 	INJECT_THREAD,
-	INJECT_ALL, /* the n-th of them all together */
+	INJECT_FILE, /* open, read, watch one, wait */
+	INJECT_ALL,  /* the n-th of them all together */
 	INJECT_KINDS
 };
 

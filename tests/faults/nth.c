@@ -33,7 +33,7 @@ static void play(const struct run *r)
 	struct bma_stats st;
 
 	alarm(RUN_SECONDS);
-	setenv("BMA_CONF", r->worker ? "worker:on" : "worker:off", 1);
+	setenv("BMA_CONF", r->worker ? "worker:on,pressure:on,purge_ms:1" : "worker:off", 1);
 	if (r->nodes > 1)
 		setenv("HWLOC_SYNTHETIC", "numa:2 core:2 pu:1", 1);
 	scenario_heap_all = !r->forever && !r->worker && r->nodes == 1;

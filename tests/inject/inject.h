@@ -26,9 +26,10 @@ typedef uintptr_t inject_fn(void *a, void *b, size_t n);
 /* One call on one path. */
 struct inject_case {
 	const char *call, *path;
-	void (*prepare)(void);	    /* bring about the same state, byte for byte */
-	void (*run)(void);	    /* the call, through inject_call() */
-	const char *(*check)(void); /* what is wrong after it; NULL: nothing */
+	void (*prepare)(void);	      /* bring about the same state, byte for byte */
+	void (*run)(void);	      /* the call, through inject_call() */
+	const char *(*check)(void);   /* what is wrong after it; NULL: nothing */
+	bool (*wanted)(uintptr_t at); /* is it to be interrupted there? NULL: everywhere */
 	void (*program[INJECT_PROGRAMS])(void);
 	int programs; /* of a handler */
 	bool full;    /* all pairs in the short form, too */
@@ -61,6 +62,8 @@ int inject_init(void);
 size_t inject_list(const struct inject_case *c, uintptr_t *list, const char **wrong);
 /* All of one case. @all: every pair. */
 void inject_explore(const struct inject_case *c, bool all, struct inject_figures *out);
+/* Add the numbers of a case to @total. */
+void inject_add(struct inject_figures *total, const struct inject_figures *f);
 /* One line of figures, and of the first failure. Returns whether nothing failed and all was covered. */
 bool inject_report(const struct inject_case *c, const struct inject_figures *f);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The process that is traced, see migrate.c. */
+#include "begin.h"
 #include "inject.h"
 #include "ledger.h"
 #include "migrate.h"
@@ -150,37 +151,19 @@ static bool one(const struct path *p)
 	return n && sum.covered == n && !sum.failures && !wrong && !end;
 }
 
-static bool set_up(const char *mode)
-{
-	char conf[64];
-	bool guest = !strcmp(mode, "guest");
-
-	snprintf(conf, sizeof conf, "worker:off,%s%s",
-		 guest ? "rseq:off" : "index:", guest ? "" : mode);
-	world_init(conf);
-	for (uint32_t i = 0; i < IDS; i++)
-		world_also_plane(i);
-	world_also_plane((uint32_t)migrate_from);
-	world_also_plane((uint32_t)migrate_to);
-	return bma__cpu.mode == (guest			? BMA_MODE_GUEST
-				 : !strcmp(mode, "cid") ? BMA_MODE_RSEQ_CID
-							: BMA_MODE_RSEQ_CPU);
-}
-
 int migrate_traced(const char *mode)
 {
 	pthread_t thread;
 	int rc, bad = 0;
 
 	migrate_pin(0, migrate_from);
-	if (!set_up(mode)) {
-		printf("skipped: this is another mode\n");
-		return INJECT_SKIP;
-	}
-	rc = inject_init();
+	rc = inject_begin(mode, SECONDS);
 	if (rc)
 		return rc;
-	alarm(SECONDS);
+	for (uint32_t i = 0; i < IDS; i++)
+		world_also_plane(i);
+	world_also_plane((uint32_t)migrate_from);
+	world_also_plane((uint32_t)migrate_to);
 	if (pthread_create(&thread, NULL, helper, NULL))
 		return INJECT_BROKEN;
 	for (int form = 0; form < 2; form++) {

@@ -154,6 +154,13 @@ bool payer_refuses(void)
 	return world.shape->payer == PAYER_REFUSED || world.shape->payer == PAYER_MOVING;
 }
 
+void payer_forked(void)
+{
+	/* Unless this thread is in the gate. */
+	if (!bma__stock_inside())
+		others = 0;
+}
+
 static const char *check_stocks(const struct bma__record *r)
 {
 	for (uint64_t i = 0; i <= bma__percpu.slots; i++) {
@@ -185,7 +192,8 @@ const char *payer_check(void)
 		return r->charged > objects * world.e->charge + bma__record_stocked(r)
 			       ? "a charge is lost"
 			       : "something is uncharged, or stocked, twice";
-	if (world.shape->payer == PAYER_MOVING && r->charged != begun)
+	/* In a child nobody moves it any more. */
+	if (world.shape->payer == PAYER_MOVING && !world.forked && r->charged != begun)
 		return "what is being moved has changed";
 	if (g->usage != r->charged + others)
 		return "the group is not charged for what its record is";

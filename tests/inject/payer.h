@@ -18,6 +18,8 @@ bool payer_refuses(void);
  * same in the group and above it; and owners must be of exactly these objects. NULL: nothing.
  */
 const char *payer_check(void);
+/* In a child of fork: charges of nobody were counted anew. */
+void payer_forked(void);
 /* All objects are home. What is wrong, or NULL. */
 const char *payer_end(void);
 

@@ -3,15 +3,13 @@
  * A signal at every instruction of every any-context call, on every path, in both forms. Arguments: cid, cpu
  * or guest; then "all" for all pairs of signals; then the name of a call, for that one only.
  */
+#include "begin.h"
 #include "inject.h"
 #include "ledger.h"
 #include "paths.h"
-#include "registration.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "test.h"
 
@@ -20,30 +18,8 @@ static const char *only;
 static struct inject_figures total;
 static uint64_t starved;
 
-/* So long may a run without "all" take; a tape that has become a ring is walked for ever. */
+/* So long may a run without "all" take. */
 #define SECONDS 200
-
-/* A crash is a failure, too, and so is a call that does not return: say where. */
-static void on_crash(int sig)
-{
-	printf("signal %d\n", sig);
-	inject_where();
-	fflush(stdout);
-	_exit(INJECT_BAD);
-}
-
-static void add(const struct inject_figures *f)
-{
-	total.instructions += f->instructions;
-	total.covered += f->covered;
-	total.runs += f->runs;
-	total.aborts += f->aborts;
-	total.retries += f->retries;
-	total.pairs += f->pairs;
-	total.again += f->again;
-	total.missed += f->missed;
-	total.failures += f->failures;
-}
 
 static bool one(const struct path *p)
 {
@@ -76,7 +52,7 @@ static bool one(const struct path *p)
 	wrong = world_end();
 	if (wrong)
 		printf("  %s\n", wrong);
-	add(&f);
+	inject_add(&total, &f);
 	return good && !wrong;
 }
 
@@ -96,42 +72,16 @@ static int form(const struct calls *calls)
 	return bad;
 }
 
-/* Returns whether it is the one that was asked for. */
-static bool mode(const char *name)
-{
-	char conf[64];
-	bool guest = !strcmp(name, "guest");
-
-	snprintf(conf, sizeof conf, "worker:off,%s%s",
-		 guest ? "rseq:off" : "index:", guest ? "" : name);
-	world_init(conf);
-	printf("mode %u: %s\n", bma__cpu.mode, bma__cpu.reason);
-	return bma__cpu.mode == (guest			? BMA_MODE_GUEST
-				 : !strcmp(name, "cid") ? BMA_MODE_RSEQ_CID
-							: BMA_MODE_RSEQ_CPU);
-}
-
 int main(int argc, char **argv)
 {
 	int rc, bad;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	all = argc > 2 && !strcmp(argv[2], "all");
 	only = argc > 3 ? argv[3] : NULL;
 	test_pin(0);
-	if (!mode(argc > 1 ? argv[1] : "cid")) {
-		printf("skipped: this is another mode\n");
-		return INJECT_SKIP;
-	}
-	rc = inject_init();
+	rc = inject_begin(argc > 1 ? argv[1] : "cid", all ? 0 : SECONDS);
 	if (rc)
 		return rc;
-	signal(SIGSEGV, on_crash);
-	signal(SIGBUS, on_crash);
-	signal(SIGILL, on_crash);
-	signal(SIGABRT, on_crash);
-	signal(SIGALRM, on_crash);
-	alarm(all ? 0 : SECONDS);
 	bad = form(&calls_inlined) + form(&calls_exported);
 	printf("%zu of %zu instructions, %zu runs, %zu aborts, %zu tried again, %zu pairs, %zu "
 	       "again, "

@@ -136,7 +136,7 @@ static void make_tape(struct bma__slot *s, const struct shape *w)
 		if (i == w->left)
 			atomic_store(&s->loaded, word);
 	}
-	atomic_store(&s->length, (uint32_t)(w->left + 1 + w->right));
+	atomic_store(&s->length, (uint16_t)(w->left + 1 + w->right));
 }
 
 static void make_slot(const struct shape *w)
@@ -145,14 +145,15 @@ static void make_slot(const struct shape *w)
 
 	bma__plane_use(world.e, world.plane);
 	make_tape(s, w);
-	atomic_store(&s->limit, (uint16_t)w->limit);
+	if (w->top != WORLD_NONE)
+		must(bma__budget_open(world.e, s), "a limit");
 	atomic_store(&s->put_last, w->put_last);
 	atomic_store(&s->freeze, w->frozen);
 	atomic_store(&s->freeze_limbo, w->frozen_limbo);
 	if (!w->limbo)
 		return;
 	atomic_store(&s->limbo, magazine(w->limbo, LEDGER_LIMBO));
-	atomic_store(&world.e->limbo_slots, 1);
+	bma__count_raise(&world.e->limbo_slots, 1);
 	bma__need_set(&world.e->flavor->filling, world.e->id);
 }
 
@@ -163,6 +164,7 @@ static void make_guest(const struct shape *w)
 	if (!w->guest)
 		return;
 	bma__plane_use(world.e, plane);
+	must(bma__budget_open(world.e, bma__slot_at(world.e, plane)), "a limit");
 	atomic_store(&bma__slot_at(world.e, plane)->loaded, magazine(w->guest, LEDGER_FREE));
 }
 
@@ -232,11 +234,39 @@ static void enter_reserve(const struct shape *w)
 	}
 }
 
+static uint64_t rest; /* of the budget that somebody else pretends to use */
+
+/* Engines of other worlds have something, too: the one of per-CPU words. */
+static void make_room(const struct shape *w)
+{
+	uint64_t room = w->room == ROOM_ONE ? world.e->capacity * world.e->charge : 0;
+	uint32_t plane;
+
+	rest = w->room ? bma__budget_total() - bma__budget_used() - room : 0;
+	atomic_fetch_add(&bma__budget_word, rest << BMA__BUDGET_GENERATION_BITS);
+	atomic_store(&bma__budget_missed, false);
+	world.others = bma__budget_used();
+	bma__plane_for_each (world.e, plane)
+		world.others -= bma__budget_limit(bma__slot_at(world.e, plane)) *
+				world.e->capacity * world.e->charge;
+}
+
+void world_forked(void)
+{
+	world.forked = true;
+	if (world.shape->payer)
+		payer_forked();
+	world.others -= rest;
+	rest = 0;
+}
+
 static void add_snapshots(struct bma__engine *e)
 {
 	size_t bitmap = (world.slab->geo.objs + 63) / 64 * sizeof(uint64_t);
 
 	snapshot_add(e, e->bytes);
+	snapshot_add(&bma__budget_word, sizeof bma__budget_word);
+	snapshot_add(&bma__budget_missed, sizeof bma__budget_missed);
 	for (uint32_t i = 0; i < bma__cpu.guests; i++)
 		snapshot_add(bma__slot_at(e, bma__cpu.slots + i), sizeof(struct bma__slot));
 	snapshot_add_planes(e);
@@ -299,7 +329,7 @@ void world_make(const struct shape *w)
 	while (ledger.nlive < WORLD_LIVE)
 		ledger.live[ledger.nlive++] = next_object(LEDGER_LIVE_STATE);
 	/* The rest is nobody's: it goes home. */
-	bma__engine_home(world.e, objects, (uint32_t)nobjects);
+	bma__engine_home(world.e, BMA__NODE_ANY, objects, (uint32_t)nobjects);
 	for (int i = 0; i < nobjects; i++)
 		ledger.state[ledger_number(objects[i])] = LEDGER_UNKNOWN;
 	world.stock = stock_of(w);
@@ -314,6 +344,7 @@ void world_make(const struct shape *w)
 		payer_charge();
 	if (w->payer && payer_refuses())
 		world.stock = 0;
+	make_room(w);
 	snapshot_take();
 }
 
@@ -364,5 +395,8 @@ const char *world_end(void)
 		return "objects are missing after everything was brought home";
 	wrong = world.shape->payer ? payer_end() : NULL;
 	bma__engine_free(e);
+	if (!wrong && bma__budget_used() != world.others)
+		wrong = "something is still charged to the budget";
+	atomic_fetch_sub(&bma__budget_word, rest << BMA__BUDGET_GENERATION_BITS);
 	return wrong;
 }

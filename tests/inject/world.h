@@ -26,12 +26,18 @@ enum shape_payer {
 	PAYER_REFUSED, /* the group is full */
 };
 
+/* What the budget has left. */
+enum shape_room {
+	ROOM_MUCH,
+	ROOM_ONE, /* for one magazine */
+	ROOM_NONE,
+};
+
 /* @top: no magazine at all; 0 is an empty one. */
 #define WORLD_NONE (-1)
 
 struct shape {
 	int left, top, right;	 /* tape: full ones, objects in the loaded one, empty ones */
-	uint32_t limit;		 /* of its length; 0: the engine's */
 	int full, short_, empty; /* depot: full ones, ones with one object, empty ones */
 	int limbo;		 /* objects in the slot's limbo magazine; 0: it has none */
 	int guest;		 /* objects in the magazine of a guest slot; 0: it has none */
@@ -43,6 +49,7 @@ struct shape {
 	bool asleep;	/* worker and grace-period thread, who have to be woken */
 	bool single;	/* magazines of one object: slots keep nothing */
 	enum shape_payer payer;
+	enum shape_room room;
 	bool idle, fresh; /* one idle magazine of the class; fresh ones without end. Else neither */
 };
 
@@ -56,8 +63,11 @@ extern struct world {
 	uint32_t plane;	  /* that the shape was written to */
 	uint32_t stock;	  /* objects that an alloc of the caller can get */
 	uint64_t starved; /* allocations that found nothing though a guest slot had some */
+	uint64_t others;  /* bytes of the budget that are not its slots' */
 	uint64_t mags;	  /* magazines in it, without the idle one */
 	struct bma__waker *worker;
+	bool forked; /* this is the child, */
+	bool alone; /* and the thread that was in a call is not there: what it had in hand is lost */
 } world;
 
 /* Initialise the library without its threads. @conf: words of BMA_CONF. */
@@ -68,6 +78,8 @@ void world_make(const struct shape *shape);
 void world_restore(void);
 /* errno as a run is to leave it; the last thing before the call. */
 void world_touch(void);
+/* In a child of fork: nobody is there who could use a part of the budget. */
+void world_forked(void);
 /* What is wrong now: every object must be in one place, every count right. NULL: nothing. */
 const char *world_check(void);
 /* Bring everything home as it stands, and give the engine up. What is wrong, or NULL. */

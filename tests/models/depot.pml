@@ -3,8 +3,8 @@
  * Tagged stacks and the depot's look: src/cache/stack.c, take() and put() in src/cache/depot.c, MO-1.
  *
  * Three threads get and put magazines, two stacks, three magazines. A pop reads the head, then the link of the top,
- * which may be stale, then exchanges the head. A get that found nothing looks at both heads twice; unless they are empty
- * and the same it starts over.
+ * which may be stale, then exchanges the head. A get that reads as many gets as puts, in this order, has found nothing. Any
+ * other that found nothing looks at both heads twice; unless they are empty and the same it starts over.
  *
  * Properties: a magazine is on one stack once, or in one hand: who exchanged the head away from it has it. A get
  * comes back empty only if the stacks were empty at one moment of it.
@@ -14,7 +14,8 @@
  * empty. Sequentially consistent: what is released is the magazine in hand, and the head is exchanged by an RMW.
  *
  * Twins: NO_TAG. NO_SECOND_LOOK: a get gives up after one round, though there was a magazine all the time. ONE_LOOK: it
- * looks at the heads once, and finds each empty at a moment of its own.
+ * looks at the heads once, and finds each empty at a moment of its own. COUNTED_LATE: a put counts after its push. GETS_LAST:
+ * puts are read before gets.
  */
 #define MAGS 3
 #define THREADS 3
@@ -29,6 +30,7 @@
 
 byte head[2]; /* tag << 2 | index */
 byte link[MAGS + 1], where[MAGS + 1];
+byte puts = 2, gets;
 /* Not in the source: */
 byte stocked;		/* magazines on stacks */
 bool was_empty[THREADS]; /* since this get began */
@@ -73,8 +75,18 @@ inline pop(s_)
 inline get()
 {
 	d_step { got = 0; was_empty[i] = !stocked };
+#ifdef GETS_LAST
+	a = puts;
+	b = gets;
+#else
+	a = gets;
+	b = puts;
+#endif
 	do
-	:: true ->
+	:: a == b -> break
+	:: else ->
+		a = 0;
+		b = 0;
 		if
 		:: s = 0
 		:: s = 1
@@ -109,9 +121,13 @@ inline get()
 			fi
 #endif
 		fi;
-		d_step { a = 0; b = 0 }
+		d_step { a = 0; b = 1 } /* go on */
 #endif
 	od;
+	if
+	:: got -> gets++
+	:: else -> skip
+	fi;
 	atomic { assert(got || was_empty[i]);
 		was_empty[i] = false; a = 0; b = 0; s = 0; got = 0 }
 }
@@ -124,10 +140,16 @@ inline put()
 	:: where[3] == HAND + i -> s = 3
 	fi;
 	atomic { got = s; s = 0 };
+#ifndef COUNTED_LATE
+	puts++;
+#endif
 	if
 	:: push(0, got)
 	:: push(1, got)
 	fi;
+#ifdef COUNTED_LATE
+	puts++;
+#endif
 	atomic { got = 0; h = 0 }
 }
 

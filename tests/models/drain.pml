@@ -10,6 +10,11 @@
  * Abstractions. As in tape.pml. One call: what two do to each other is there. The first fence does not fail: then
  * nothing is touched. Another use of the CPU is a time in which the call does not go on.
  *
+ * A batch of slots. Each has its own word, freeze and tape, and sees the steps that are here, in this order; the batch shares the
+ * fences alone. More of them than its own a slot may see when others are looked at again: between its look and its take, which are
+ * two steps here, with any steps of others in between, and a fence there changes nothing, for no call that may still commit is left. One that
+ * failed there concerns the others.
+ *
  * Fence 1, between freeze and exchange, is not needed for these properties, for the generation shows what fence 2
  * left over; without generations it is: NO_FENCE_1 of limbo.pml.
  *

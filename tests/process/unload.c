@@ -15,7 +15,7 @@ int main(int argc, char **argv)
 	struct bma_cache *c = bma_cache_create(&a);
 
 	CHECK(argc == 2 && c, "usage: unload PLUGIN");
-	for (int round = 0; round < 20; round++) {
+	for (unsigned int round = 0, moves = 0; round < 20; round++) {
 		void *plugin = dlopen(argv[1], RTLD_NOW);
 		int (*work)(struct bma_cache *);
 		double end;
@@ -26,7 +26,7 @@ int main(int argc, char **argv)
 		CHECK(!dlclose(plugin), "%s", dlerror());
 		/* Long enough for a preemption; each migration is one for certain. */
 		for (end = test_seconds() + 0.02; test_seconds() < end;)
-			test_pin((unsigned int)round++ % 2);
+			test_pin(moves++ % 2);
 	}
 	CHECK(!bma_cache_destroy(c), "objects are missing");
 	return 0;

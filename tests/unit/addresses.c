@@ -9,7 +9,7 @@
 Test(addresses, an_index_that_is_no_magazines)
 {
 	struct bma__engine *e = engine(64, 6);
-	uintptr_t word = bma__depot_get(e);
+	uintptr_t word = bma__depot_get(e, false);
 	uint32_t index;
 
 	cr_assert_neq(word, 0);
@@ -25,7 +25,7 @@ Test(addresses, an_index_that_is_no_magazines)
 Test(addresses, a_base_that_is_no_magazines)
 {
 	struct bma__engine *e = engine(64, 6);
-	uintptr_t word = bma__depot_get(e), base = bma__mag_base(e->class, word);
+	uintptr_t word = bma__depot_get(e, false), base = bma__mag_base(e->class, word);
 	static char elsewhere[1 << 12];
 
 	cr_assert(bma__mag_is_base(e->class, base));
@@ -36,7 +36,7 @@ Test(addresses, a_base_that_is_no_magazines)
 
 static void check_slab(const struct bma__slab_geometry *geo, size_t size)
 {
-	struct bma__slab *s = bma__slab_create(geo, NULL, 0);
+	struct bma__slab *s = bma__slab_create(geo, NULL, 0, false);
 	char *first, *last, *end, *obj;
 	uint32_t n = 0;
 

@@ -10,7 +10,7 @@ static int drain(struct bma__engine *e, struct bma__mag_stack *out)
 	int rc;
 
 	bma__lock_take(&bma__drain_lock);
-	rc = bma__drain_slots(e, out);
+	rc = bma__drain_slots(e, NULL, out);
 	bma__lock_drop(&bma__drain_lock);
 	return rc;
 }
@@ -21,7 +21,7 @@ static void send_home(struct bma__engine *e, struct bma__mag_stack *out)
 
 	while ((word = bma__stack_pop(out, e->class))) {
 		if (bma__mag_count(e->class, word))
-			bma__drain_magazine(e, word);
+			bma__drain_magazine(e, BMA__NODE_ANY, word);
 		else
 			bma__mag_release(e->class, word);
 	}
@@ -113,7 +113,7 @@ static uintptr_t only_magazine(struct bma__engine *e)
 {
 	uintptr_t word;
 
-	while (bma__depot_get(e))
+	while (bma__depot_get(e, false))
 		;
 	do
 		word = bma__refill_magazine(e, 0);

@@ -240,6 +240,8 @@ Test(charge_who, destroying)
 	cr_assert_eq(bma_group_destroy(b), -EBUSY);
 	cr_assert_eq(bma_group_destroy(bma_group_root()), -EINVAL);
 	cr_assert_eq(bma_group_destroy(NULL), 0);
+	/* So that the worker has nothing to carve meanwhile. */
+	bma_poll(0);
 	own = truth(c);
 	cr_assert_eq(bma_group_destroy(c), 0);
 	cr_assert_eq(bma_group_destroy(c), -ESTALE);
@@ -395,12 +397,11 @@ Test(charge_who, stocks_are_bounded)
 
 		while (n < N && (objs[n] = bma_cache_alloc_flags(c, round ? 0 : BMA_SLEEP))) {
 			cr_assert_leq(stat_of(b).stocked, bound);
-			cr_assert_leq(stat_of(b).stocked, cap * 2, "one thread has one stock");
 			n++;
 		}
 		while (n--) {
 			bma_cache_free(c, objs[n]);
-			cr_assert_leq(stat_of(b).stocked, cap * 2);
+			cr_assert_leq(stat_of(b).stocked, bound);
 		}
 	}
 }

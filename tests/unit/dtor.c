@@ -85,10 +85,13 @@ Test(dtor, after_a_grace_period, .timeout = 20)
 	unsigned int carved;
 	uint64_t *p;
 
-	a.reserve = 1; /* of which a quarter is none: the worker never refills */
+	a.reserve = 1; /* one magazine in stock is enough, and no more than one is made */
 	c = make(&a);
 	take_tagged(c, (void **)&p, 1);
 	bma_cache_free(c, p);
+	/* The worker has done what it may have been asked for. */
+	for (int i = 0; i < 500 && !stats(c).depot; i++)
+		nap();
 	carved = (unsigned int)stats(c).carved;
 	MEMB.register_thread();
 	MEMB.read_lock();

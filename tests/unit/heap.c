@@ -543,3 +543,17 @@ Test(heap, a_reserve_of_a_class)
 	bma_reserve_destroy(r);
 	cr_assert_eq(bma_heap_destroy(h), 0);
 }
+
+/* Heaps of before and of after are the same to who frees: the profile sees calls, not objects. */
+Test(heap, the_profile_is_no_other_heap)
+{
+	struct bma_heap *global = bma_heap_global(), *h;
+	void *p;
+
+	cr_assert_eq(bma_profile_set(1 << 19), 0);
+	h = make(0, 0);
+	p = bma_heap_alloc_flags(h, 100, BMA_SLEEP);
+	cr_assert_not_null(p);
+	cr_assert_eq(bma_heap_destroy(h), 0);
+	bma_heap_free(global, p);
+}

@@ -6,10 +6,11 @@
 #include "base/base.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <urcu/urcu-memb.h>
+
+#include "threads.h"
 
 static struct bma_cache *create(void)
 {
@@ -54,32 +55,19 @@ Test(hooks, not_while_a_cache_has_others)
 	cr_assert_eq(bma_fuzz_set_slot(0), s.mode == BMA_MODE_GUEST ? 0 : -EBUSY);
 }
 
-/* Of this process. */
-static unsigned int threads(void)
-{
-	DIR *tasks = opendir("/proc/self/task");
-	unsigned int n = 0;
-
-	cr_assert_not_null(tasks);
-	for (struct dirent *d; (d = readdir(tasks));)
-		n += d->d_name[0] != '.';
-	closedir(tasks);
-	return n;
-}
-
 Test(hooks, threads_of_the_library_are_stopped)
 {
-	unsigned int before = threads();
+	unsigned int before = threads_now();
 	struct bma_cache *cache;
 	struct bma_stats s;
 
 	setenv("BMA_CONF", "worker:on", 1);
 	cr_assert_eq(bma_cache_destroy(create()), 0);
-	cr_assert_gt(threads(), before);
+	cr_assert_gt(threads_now(), before);
 	cr_assert_eq(bma_fuzz_set_slot(0), 0);
 	cache = create();
 	cr_assert_not_null(cache);
-	cr_assert_eq(threads(), before);
+	cr_assert_eq(threads_left(before), before);
 	/* What a worker would refill stays as it is. */
 	while (bma_cache_alloc(cache))
 		;

@@ -46,10 +46,10 @@ static inline uint32_t words(struct bma__engine *e)
 static inline void assert_places(struct bma__engine *e, uint64_t in_slots, uint64_t sealed)
 {
 	cr_assert_eq(bma__limbo_count(e), in_slots);
-	cr_assert_eq(e->limbo, sealed);
-	cr_assert_eq(e->flavor->limbo_bytes, sealed * e->geo.stride);
+	cr_assert_eq(bma__count_read(&e->limbo), sealed);
+	cr_assert_eq(bma__count_read(&e->flavor->limbo_bytes), sealed * e->geo.stride);
 	cr_assert_eq(bma__defer_pending(e->flavor), sealed != 0);
-	cr_assert_eq(e->limbo_slots, words(e));
+	cr_assert_eq(bma__count_read(&e->limbo_slots), words(e));
 	if (in_slots)
 		cr_assert(bma__need_any(&e->flavor->filling), "nobody will look");
 }

@@ -81,11 +81,11 @@ static void interrupted(enum call call, int have, bool at_magazine, int frees, i
 		cr_assert_not_null(nested[i]);
 		p[n++] = nested[i];
 	}
-	cr_assert_eq(bma__limbo_count(e) + e->limbo, limbo, "%d in the slot, %d in the handler",
-		     have, frees);
-	cr_assert_eq(e->limbo_slots, 1);
+	cr_assert_eq(bma__limbo_count(e) + bma__count_read(&e->limbo), limbo,
+		     "%d in the slot, %d in the handler", have, frees);
+	cr_assert_eq(bma__count_read(&e->limbo_slots), 1);
 	cr_assert_eq(bma__reclaim_barrier(e), 0);
-	cr_assert_eq(e->limbo_slots, 0);
+	cr_assert_eq(bma__count_read(&e->limbo_slots), 0);
 	cr_assert_eq(bma__reclaim_drain(e, 0, &away), 0); /* aborts on one that is there twice */
 	cr_assert_eq(away, (uint64_t)n, "%d in the slot: %llu are out", have,
 		     (unsigned long long)away);
@@ -133,7 +133,7 @@ Test(limbo_race, a_stopped_thread_strands_nothing, .timeout = 20)
 
 	for (int i = 0; i < 2; i++)
 		cr_assert_not_null(p[i] = bma__slot_alloc(e));
-	atomic_fetch_add(&e->limbo_slots, 1);
+	bma__count_raise(&e->limbo_slots, 1);
 	bma__need_set(&f->filling, e->id);
 	cr_assert_eq(bma__limbo_flush(f), 0);
 	cr_assert(bma__need_any(&f->filling), "nobody would look again");
@@ -141,7 +141,7 @@ Test(limbo_race, a_stopped_thread_strands_nothing, .timeout = 20)
 	bma__env.flush_ns = 1000000;
 	cr_assert_eq(bma__defer_start(f), 0);
 	bma__limbo_free(e, p[0], true);
-	while (bma__limbo_count(e) || e->limbo)
+	while (bma__limbo_count(e) || bma__count_read(&e->limbo))
 		bma__os_sleep(100000);
 	bma__os_sleep(20000000); /* some flushes */
 	plane = bma__cpu.slots + 1;
@@ -150,9 +150,9 @@ Test(limbo_race, a_stopped_thread_strands_nothing, .timeout = 20)
 	*(void **)word = p[1];
 	bma__plane_use(e, plane);
 	s->limbo = word;
-	while (s->limbo || e->limbo)
+	while (s->limbo || bma__count_read(&e->limbo))
 		bma__os_sleep(100000);
-	cr_assert_eq(e->limbo_slots, 0);
+	cr_assert_eq(bma__count_read(&e->limbo_slots), 0);
 }
 
 /* Nor is a barrier held up by a thread that is stopped in a call on another cache. */
@@ -169,7 +169,7 @@ Test(limbo_race, a_barrier_waits_for_calls_on_its_cache_only, .timeout = 10)
 	cr_assert_neq(s->limbo, 0);
 	s->owner = 1;
 	cr_assert_eq(bma__reclaim_barrier(e), 0);
-	cr_assert_eq(bma__limbo_count(e) + e->limbo, 0);
+	cr_assert_eq(bma__limbo_count(e) + bma__count_read(&e->limbo), 0);
 	cr_assert_eq(bma__limbo_count(other), 1);
 }
 
@@ -192,21 +192,22 @@ Test(limbo_race, a_child_of_fork_counts_anew)
 		bma__limbo_free(e, p[i], true);
 	for (uint32_t w = 0; w < BMA__NEED_WORDS; w++)
 		f->sealed.word[w] = f->filling.word[w] = 0;
-	e->limbo += 77;
-	e->limbo_slots += 7;
-	f->mags = f->limbo_bytes = 0;
+	bma__count_raise(&e->limbo, 77);
+	bma__count_raise(&e->limbo_slots, 7);
+	bma__count_anew(&f->mags, 0, 0);
+	bma__count_anew(&f->limbo_bytes, 0, 0);
 	bma__limbo_recount(e);
 	bma__defer_recount(e);
-	cr_assert_eq(e->limbo_slots, 1);
+	cr_assert_eq(bma__count_read(&e->limbo_slots), 1);
 	cr_assert_eq(bma__limbo_count(e), 2);
-	cr_assert_eq(e->limbo, N - 2);
-	cr_assert_eq(f->limbo_bytes, (N - 2) * e->geo.stride);
-	cr_assert_eq(f->mags, 4);
+	cr_assert_eq(bma__count_read(&e->limbo), N - 2);
+	cr_assert_eq(bma__count_read(&f->limbo_bytes), (N - 2) * e->geo.stride);
+	cr_assert_eq(bma__count_read(&f->mags), 4);
 	cr_assert_eq(e->waiting, 0);
 	cr_assert(bma__need_any(&f->filling));
 	cr_assert(bma__need_any(&f->sealed));
 	cr_assert_eq(bma__reclaim_barrier(e), 0);
-	cr_assert_eq(e->limbo, 0);
+	cr_assert_eq(bma__count_read(&e->limbo), 0);
 	cr_assert_eq(bma__reclaim_engine(e, &away), 0);
 	cr_assert_eq(away, 0);
 }

@@ -142,12 +142,14 @@ Test(machine, a_description_that_cannot_be_read_is_one_node)
 	cr_assert_eq(bma__topo.nodes, 1);
 }
 
-Test(machine, a_node_that_no_mask_holds_is_refused)
+Test(machine, a_node_that_the_system_does_not_have_is_refused)
 {
 	void *p = bma__os.map(BMA_PAGE);
+	struct bma__os_nodes nodes = {{0}};
 
 	cr_assert_not_null(p);
-	cr_assert_eq(bma__os.bind(p, BMA_PAGE, 1u << 20), -EINVAL);
+	bma__os_nodes_add(&nodes, BMA__OS_NODES_MAX - 1);
+	cr_assert_eq(bma__os.bind(p, BMA_PAGE, &nodes, false), -EINVAL);
 }
 
 Test(machine, memory_is_aligned_and_no_more_is_kept)

@@ -1,21 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What comes and goes while somebody decides, or gives back: policies, functions, groups, the worker, the process. */
-#include "cache/cache.h"
-#include "oom.h"
-
-#include <sys/wait.h>
-
-static struct bma_group *top;
-static struct tenant *a, *b;
-
-static void crowd(void)
-{
-	top = make_limited(NULL, "top", 32 * KIB);
-	a = tenant(top, "a", 0);
-	b = tenant(top, "b", 0);
-	fill(a, 20);
-	fill(b, 12);
-}
+/* What comes and goes while somebody decides, or gives back: policies, functions, groups, the worker. */
+#include "oom_waits.h"
 
 /* The cache of @t and its group, with all that it has. */
 static void evict(struct tenant *t)
@@ -183,32 +168,6 @@ Test(oom_life, where_it_runs)
 	cr_assert(pthread_equal(ran_in, pthread_self()), "nobody else does");
 }
 
-static _Atomic int entered, go;
-static bool quick; /* it has something to give, too */
-
-static uint64_t waits(struct tenant *t)
-{
-	atomic_fetch_add(&entered, 1);
-	while (!atomic_load(&go))
-		bma__os_sleep(1000000);
-	if (!quick)
-		return 0;
-	for (int i = 0; i < 4 && t->n; i++)
-		bma_cache_free(t->cache, t->objs[--t->n]);
-	return 4 * KIB;
-}
-
-static void *take_one(void *t)
-{
-	return take(t);
-}
-
-static void wait_entered(int n)
-{
-	while (atomic_load(&entered) < n)
-		bma__os_sleep(100000);
-}
-
 static _Atomic bool destroyed;
 
 static void *destroy_a(void *unused)
@@ -253,15 +212,6 @@ Test(oom_life, who_destroys_a_group_waits_for_its_release)
 Test(oom_life, who_ends_a_release_waits_for_it)
 {
 	end_while_it_runs(end_a);
-}
-
-static enum bma_oom_answer lingers(struct bma_oom *oom, void *ctx)
-{
-	(void)oom, (void)ctx;
-	atomic_fetch_add(&entered, 1);
-	while (!atomic_load(&go))
-		bma__os_sleep(1000000);
-	return BMA_OOM_NO_POLICY;
 }
 
 static void *detach_top(void *unused)
@@ -543,111 +493,6 @@ Test(oom_life, a_kernel_that_does_not_unregister)
 	cr_assert_not_null(take(b));
 	bma__os.rseq = bma__os_real.rseq;
 	cr_assert_eq(oom_of(top).violations, 2);
-}
-
-/* In a child of fork: what others were at is forgotten, what is there works. */
-static void in_child(void (*check)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	cr_assert_geq(pid, 0);
-	if (!pid) {
-		alarm(20);
-		check();
-		_exit(7);
-	}
-	cr_assert_eq(waitpid(pid, &status, 0), pid);
-	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 7, "status %x", (unsigned int)status);
-}
-
-#define MUST(cond)                                                                                 \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			_exit(1);                                                                  \
-	} while (0)
-
-static void child_of_release(void)
-{
-	a->instead = NULL;
-	MUST(take(b));
-	MUST(a->released == 2);
-	MUST(!bma_oom_set_release(a->group, NULL, NULL, 0));
-	MUST(oom_of(top).events == 2);
-}
-
-Test(oom_life, fork_while_a_release_runs)
-{
-	pthread_t taker;
-
-	crowd();
-	a->instead = waits;
-	quick = true;
-	pthread_create(&taker, NULL, take_one, b);
-	wait_entered(1);
-	in_child(child_of_release);
-	atomic_store(&go, 1);
-	pthread_join(taker, NULL);
-}
-
-static void child_of_policy(void)
-{
-	MUST(!bma_oom_policy_detach(top));
-	MUST(!attach(top, "largest", bma_oom_largest, NULL));
-	MUST(take(b));
-	MUST(a->released == 1);
-	MUST(!bma_group_destroy(make(top, "more")));
-}
-
-Test(oom_life, fork_while_a_policy_runs)
-{
-	pthread_t taker;
-
-	crowd();
-	cr_assert_eq(attach(top, "lingers", lingers, NULL), 0);
-	pthread_create(&taker, NULL, take_one, b);
-	wait_entered(1);
-	in_child(child_of_policy);
-	atomic_store(&go, 1);
-	pthread_join(taker, NULL);
-	cr_assert_eq(a->released, 1);
-}
-
-static pid_t forked;
-
-static enum bma_oom_answer forks(struct bma_oom *oom, void *ctx)
-{
-	struct bma_oom_candidate o;
-
-	(void)ctx;
-	forked = fork();
-	MUST(bma_oom_next(oom, &o));
-	MUST(!bma_oom_select(oom, a->group));
-	if (!forked)
-		MUST(!bma_oom_policy_detach(top));
-	return BMA_OOM_SELECTED;
-}
-
-/* The child is in the middle of the event, and ends it. */
-Test(oom_life, fork_in_a_policy)
-{
-	int status;
-	void *obj;
-
-	crowd();
-	cr_assert_eq(attach(top, "forks", forks, NULL), 0);
-	obj = take(b);
-	if (!forked) {
-		MUST(obj && a->released == 1);
-		MUST(bma_oom_policy_detach(top) == -ENOENT);
-		fill(b, 19);
-		MUST(take(b));
-		_exit(7);
-	}
-	cr_assert_not_null(obj);
-	cr_assert_eq(waitpid(forked, &status, 0), forked);
-	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 7, "status %x", (unsigned int)status);
-	cr_assert_eq(a->released, 1);
 }
 
 #define THOUSANDS 3000

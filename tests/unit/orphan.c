@@ -179,7 +179,7 @@ Test(orphan, a_heap_that_goes_is_not_served)
 	cr_assert_not_null(bma_heap_alloc(h, 64));
 	cr_assert_eq(bma__reclaim_engine(e, &live), 0);
 	cr_assert_eq(live, 1);
-	bma__refill_service(e);
+	bma__refill_service(e, true, e->drained);
 	cr_assert_eq(bma__depot_depth(&e->depot[0]), 0);
 	bma__reclaim_undo(e);
 }

@@ -6,7 +6,8 @@
 #include "reader.h"
 
 #include <errno.h>
-#include <stdio.h>
+
+#include "threads.h"
 
 #define MEMB urcu_memb_flavor
 
@@ -175,33 +176,20 @@ Test(rcu, nothing_waits_inside_a_section, .timeout = 20)
 	cr_assert_eq(bma_cache_destroy(c), 0);
 }
 
-static int threads(void)
-{
-	char line[128];
-	FILE *f = fopen("/proc/self/status", "r");
-	int n = 0;
-
-	cr_assert_not_null(f);
-	while (fgets(line, sizeof line, f))
-		sscanf(line, "Threads: %d", &n);
-	fclose(f);
-	return n;
-}
-
 /* Neither with an object that waits, nor with one that only gathers. */
 Test(rcu, a_shutdown_inside_a_section_does_nothing, .timeout = 20)
 {
 	struct bma_cache *c;
-	int n;
+	unsigned int n;
 
 	setenv("BMA_CONF", "gp_flush_ms:1000", 1);
 	c = create(64);
-	n = threads();
+	n = threads_now();
 	MEMB.register_thread();
 	MEMB.read_lock();
 	bma_cache_free_rcu(c, bma_cache_alloc(c));
 	cr_assert_eq(bma_shutdown(), -EDEADLK);
-	cr_assert_eq(threads(), n);
+	cr_assert_eq(threads_now(), n);
 	cr_assert_eq(rcu_stats(c).limbo_bytes, 0, "nothing was sealed");
 	MEMB.read_unlock();
 	MEMB.unregister_thread();

@@ -247,6 +247,29 @@ Test(sample, a_parked_one_is_collected_and_closed)
 	cr_assert_eq(bma_cache_destroy(c), 0);
 }
 
+/* Who was parking it when a handler forked asks late: by then it may have been collected, and its place be another's. */
+Test(sample, a_parked_one_is_not_mistaken_for_another)
+{
+	struct bma_cache *c = cache_of(64, 0), *other = cache_of(128, 0);
+	char *p = sample(c), *q = NULL;
+
+	bma__park(c->engine, p, "test");
+	cr_assert(bma__sample_is_parked(c->engine, p));
+	cr_assert_eq(bma_rcu_barrier(c), 0);
+	cr_assert_not(bma__sample_is_parked(c->engine, p), "it was collected");
+	while (!q || ((uintptr_t)q & ~(BMA_PAGE - 1)) != ((uintptr_t)p & ~(BMA_PAGE - 1))) {
+		if (q)
+			bma_cache_free(other, q);
+		q = sample(other);
+	}
+	bma__park(other->engine, q, "test");
+	cr_assert_not(bma__sample_is_parked(c->engine, p), "that is the other's");
+	cr_assert(bma__sample_is_parked(other->engine, q));
+	cr_assert_eq(bma_rcu_barrier(other), 0);
+	cr_assert_eq(bma_cache_destroy(other), 0);
+	cr_assert_eq(bma_cache_destroy(c), 0);
+}
+
 Test(sample, both_ends_of_a_page_and_every_alignment)
 {
 	static const size_t sizes[] = {1, 13, 64, 100, 2000, 4096};

@@ -80,4 +80,12 @@ static inline bool is_gone(struct bma_group *g)
 	return bma_group_stat(g, &s, sizeof s) == -ESTALE;
 }
 
+static inline uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
 #endif /* BMA_UNIT_SHARED_H */

@@ -56,7 +56,7 @@ static void round_trip(size_t size, size_t align)
 	uint32_t n, recycled;
 
 	bma__slab_geometry(&g, size, align, false);
-	s = bma__slab_create(&g, NULL, 0);
+	s = bma__slab_create(&g, NULL, 0, false);
 	objs = malloc((g.objs + 1) * sizeof *objs);
 	n = bma__slab_take(s, objs, g.objs + 1, &recycled);
 	cr_assert_eq(n, g.objs);
@@ -104,7 +104,7 @@ Test(slab, misuse_is_told_apart)
 	uint32_t recycled;
 
 	bma__slab_geometry(&g, 64, 16, false);
-	s = bma__slab_create(&g, NULL, 0);
+	s = bma__slab_create(&g, NULL, 0, false);
 	bma__slab_take(s, objs, 2, &recycled);
 	cr_assert_eq(bma__slab_put(s, (char *)objs[0] + 8), BMA__SLAB_INTERIOR);
 	cr_assert_eq(bma__slab_put(s, (char *)objs[1] + 64), BMA__SLAB_NEVER_CARVED);
@@ -123,7 +123,7 @@ Test(slab, parked_objects_are_collected_once)
 	uint32_t recycled, n = 0;
 
 	bma__slab_geometry(&g, 128, 16, false);
-	s = bma__slab_create(&g, NULL, 0);
+	s = bma__slab_create(&g, NULL, 0, false);
 	cr_assert_eq(bma__slab_take(s, objs, 200, &recycled), 200);
 	for (int i = 0; i < 200; i++)
 		cr_assert_eq(bma__slab_park(s, objs[i]), BMA__SLAB_OK);
@@ -142,7 +142,7 @@ Test(slab, objects_of_a_page_multiple_are_coloured)
 	struct bma__slab *s;
 
 	bma__slab_geometry(&g, 1024, 16, false);
-	s = bma__slab_create(&g, NULL, 0);
+	s = bma__slab_create(&g, NULL, 0, false);
 	bma__slab_take(s, objs, 32, &recycled);
 	cr_assert_neq((uintptr_t)objs[0] % 4096, (uintptr_t)objs[4] % 4096);
 	bma__slab_geometry(&g, 4096, 4096, false);

@@ -170,9 +170,9 @@ Test(park, a_free_without_magazines_is_collected)
 		bma__mag_release(e->class, words[--n]);
 	bma__park_collect(e);
 	cr_assert_eq(bma__park_count(e), 0);
-	cr_assert_gt(e->limbo, 0, "they wait for a grace period");
+	cr_assert_gt(bma__count_read(&e->limbo), 0, "they wait for a grace period");
 	bma__defer_wait(e->flavor);
-	cr_assert_eq(e->limbo, 0);
+	cr_assert_eq(bma__count_read(&e->limbo), 0);
 	while (got < N && bma__slot_alloc(e))
 		got++;
 	cr_assert_eq(got, N);
@@ -191,9 +191,9 @@ Test(park, a_stopped_thread_strands_nothing, .timeout = 20)
 	bma__worker_start();
 	bma__defer_start(e->flavor);
 	bma__os_sleep(50000000); /* the worker sleeps */
-	atomic_fetch_add(&e->parks, 1);
+	bma__count_raise(&e->parks, 1);
 	cr_assert_eq(bma__slab_park(bma__chunk_slab(p), p), BMA__SLAB_OK);
-	while (bma__park_count(e) || atomic_load(&e->limbo))
+	while (bma__park_count(e) || bma__count_read(&e->limbo))
 		bma__os_sleep(1000000);
 	cr_assert_eq(live(e), 0);
 }
@@ -246,7 +246,7 @@ Test(drain, a_fence_that_fails_loses_nothing)
 		bma__slot_free(e, p[i]);
 	bma__os.membarrier = failing_fence;
 	bma__lock_take(&bma__drain_lock);
-	cr_assert_eq(bma__drain_slots(e, &out), -12);
+	cr_assert_eq(bma__drain_slots(e, NULL, &out), -12);
 	bma__lock_drop(&bma__drain_lock);
 	cr_assert_eq((uint32_t)out.head, 0);
 	bma__os.membarrier = bma__os_real.membarrier;
@@ -278,7 +278,7 @@ Test(drain, a_second_fence_that_fails_puts_the_magazine_back)
 	calls_until_failure = 1;
 	bma__os.membarrier = second_fence_fails;
 	bma__lock_take(&bma__drain_lock);
-	cr_assert_eq(bma__drain_slots(e, &out), -12);
+	cr_assert_eq(bma__drain_slots(e, NULL, &out), -12);
 	bma__lock_drop(&bma__drain_lock);
 	cr_assert_eq(atomic_load(&s->loaded), word);
 	cr_assert_eq(atomic_load(&s->freeze), 0);

@@ -5,12 +5,13 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include <urcu/urcu-memb.h>
+
+#include "threads.h"
 
 static struct bma_cache *create(size_t size)
 {
@@ -183,32 +184,18 @@ Test(trim, memory_stays_while_a_reader_may_look, .timeout = 30)
 	urcu_memb_unregister_thread();
 }
 
-static int threads(void)
-{
-	char path[64], text[4096];
-	FILE *f;
-	int n = 0;
-
-	snprintf(path, sizeof path, "/proc/%d/status", (int)getpid());
-	f = fopen(path, "r");
-	while (fgets(text, sizeof text, f))
-		sscanf(text, "Threads: %d", &n);
-	fclose(f);
-	return n;
-}
-
 Test(shutdown, joins_the_threads_and_they_come_back)
 {
-	int before = threads();
+	unsigned int before = threads_now();
 	struct bma_cache *c = create(64);
 
-	cr_assert_eq(threads(), before + 2);
+	cr_assert_eq(threads_now(), before + 2);
 	cr_assert_eq(bma_shutdown(), 0);
-	cr_assert_eq(threads(), before);
+	cr_assert_eq(threads_left(before), before);
 	for (int i = 0; i < 100000 && bma_cache_alloc(c); i++)
 		;
 	cr_assert_not_null(bma_cache_alloc_flags(c, BMA_SLEEP));
-	cr_assert_eq(threads(), before + 2);
+	cr_assert_eq(threads_now(), before + 2);
 }
 
 Test(shutdown, the_threads_block_all_signals)

@@ -165,9 +165,9 @@ static inline void bpf_mem_alloc_destroy(struct bpf_mem_alloc *ma)
  */
 static inline void bpf_mem_alloc_set_dtor(struct bpf_mem_alloc *ma,
 					  void (*dtor)(void *obj, void *ctx),
-					  void (*dtor_ctx_free)(void *ctx), void *ctx)
+					  void (*ctx_free)(void *ctx), void *ctx)
 {
-	bma_bpf_set_dtor(ma, dtor, dtor_ctx_free, ctx);
+	bma_bpf_set_dtor(ma, dtor, ctx_free, ctx);
 }
 
 /**

@@ -3,6 +3,8 @@
  * Restartable sequences of the inlined calls, aarch64. Included by fastpath.h only; see x86_64.h
  * for the shape. Branches out of the sequence go by "b", because the slow half may lie in a cold
  * section that a conditional branch does not reach.
+ *
+ * Ordering: MO-8, MO-9 (docs/memory-ordering.md).
  */
 #ifndef BMA_INLINE_AARCH64_H
 #define BMA_INLINE_AARCH64_H

@@ -6,6 +6,8 @@
  * BMA__PUSH: load index, load word, add 8, test mask, store element, store word.
  * Labels: 1 start, 2 post commit, 3 descriptor, 4 abort handler (with the signature before it). The
  * abort goes to the slow half, which counts aborts.
+ *
+ * Ordering: MO-8, MO-9 (docs/memory-ordering.md).
  */
 #ifndef BMA_INLINE_X86_64_H
 #define BMA_INLINE_X86_64_H
