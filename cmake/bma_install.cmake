@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What `cmake --install` brings: headers, the shared library by its SONAME, the static one, bma.pc and
-# the CMake package. Component Runtime is what a program needs to run, Development all of the rest.
+# the CMake package. Component Runtime is what a program needs to run, Tools the programs that look at
+# one (`install(... COMPONENT Tools)`, beside them), Development all of the rest.
 # Nothing in the installed files says where they lie: the prefix may be moved.
 set(bma_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bma)
 
@@ -23,7 +24,7 @@ install(FILES ${PROJECT_BINARY_DIR}/bmaConfig.cmake ${PROJECT_BINARY_DIR}/bmaCon
 
 # The way from bma.pc to the prefix; a directory that was given as an absolute path stays where it is.
 if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
-  set(bma_pc_prefix "${CMAKE_INSTALL_PREFIX}")
+  string(REPLACE " " "\\ " bma_pc_prefix "${CMAKE_INSTALL_PREFIX}")
 else()
   file(RELATIVE_PATH bma_pc_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" /)
   string(REGEX REPLACE "/$" "" bma_pc_prefix "\${pcfiledir}/${bma_pc_prefix}")
@@ -32,9 +33,13 @@ set(bma_pc_libdir "\${prefix}")
 cmake_path(APPEND bma_pc_libdir "${CMAKE_INSTALL_LIBDIR}")
 set(bma_pc_includedir "\${prefix}")
 cmake_path(APPEND bma_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
+# pkg-config takes these apart at spaces; those of ${pcfiledir} it minds itself.
+string(REPLACE " " "\\ " bma_pc_libdir "${bma_pc_libdir}")
+string(REPLACE " " "\\ " bma_pc_includedir "${bma_pc_includedir}")
 # For the static library. hwloc by its library and not under Requires.private: hwloc's own file then asks
 # for -ludev, which Debian's package does not bring; the shared libhwloc finds what it needs by itself.
-set(bma_pc_libs_private -pthread)
+# nodelete, for plugins that the static library is linked into: as for the shared one, see src/CMakeLists.txt.
+set(bma_pc_libs_private "-pthread -Wl,-z,nodelete")
 if(BMA_HWLOC)
   # Directories that every compiler searches are not worth naming.
   set(bma_hwloc_flags ${bma_hwloc_LDFLAGS})

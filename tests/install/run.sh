@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# run.sh CASE SOURCE BUILD VERSION: links programs with the library of the tree BUILD (case pkgconfig:
-# installed, by examples/rcuhash/Makefile; package: installed, by find_package), or with that of SOURCE
-# (case subdirectory: by add_subdirectory). CC, CMAKE and CMAKE_GENERATOR come from the build.
+# run.sh CASE SOURCE BUILD VERSION: links programs with the library of the tree BUILD, or with one that is
+# built of SOURCE, as cases/CASE.sh says. CC, CMAKE and CMAKE_GENERATOR come from the build.
 set -uo pipefail
 
 case=$1 source=$2 build=$3 version=$4
+here=$source/tests/install
 soname=libbma.so.${version%.*} # while the version is 0.y
 : "${CC:=cc}" "${CMAKE:=cmake}"
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-# What would send files elsewhere, or hand options of an outer make on.
-unset DESTDIR MAKEFLAGS
+# What would send files elsewhere, hand options of an outer make on, or change what is compiled.
+unset DESTDIR MAKEFLAGS CFLAGS CXXFLAGS CPPFLAGS LDFLAGS PKG_CONFIG_SYSROOT_DIR PKG_CONFIG_LIBDIR
+
+# shellcheck disable=SC2034 # the cases use it
+strict="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
 
 fail() {
 	printf 'FAILED: %s\n' "$*"
@@ -48,76 +51,74 @@ library_dir() { # prefix: where its shared library is
 	dirname "$(find "$1" -name "libbma.so.$version")"
 }
 
-run_shared() { # prefix: app/rcuhash takes the library there
-	local lib found
+run_shared() { # prefix program [argument]...: it takes the library there, and runs
+	local lib found program=$2
 	lib=$(library_dir "$1")
-	takes "$dir/app/rcuhash" "$soname"
-	found=$(LD_LIBRARY_PATH=$lib ldd "$dir/app/rcuhash" | grep "$soname => ")
+	shift 2
+	takes "$program" "$soname"
+	found=$(LD_LIBRARY_PATH=$lib ldd "$program" | grep "$soname => ")
 	[[ $found == *"=> $lib/"* ]] || fail "not in $lib: $found"
-	LD_LIBRARY_PATH=$lib quiet "$dir/app/rcuhash" 1
+	LD_LIBRARY_PATH=$lib quiet "$program" "$@"
 }
 
-case_pkgconfig() {
-	local path=${PKG_CONFIG_PATH:-} flags
-	command -v make >/dev/null || exit 77
-
-	install_to "$dir/here"
-	quiet diff -r "$source/include/bma" "$dir/here/include/bma"
-	mkdir "$dir/app" || exit 1
-	cp "$source"/examples/rcuhash/{Makefile,rcuhash.c} "$dir/app" || exit 1
-	find_pc "$dir/here"
-	quiet make -C "$dir/app"
-	run_shared "$dir/here"
-
-	# Programs run with what Runtime brings, and it brings nothing else.
-	install_to "$dir/runtime" --component Runtime
-	[ -z "$(find "$dir/runtime" ! -type d ! -name 'libbma.so.*')" ] ||
-		fail "Runtime: $(find "$dir/runtime" ! -type d -printf '%P ')"
-	run_shared "$dir/runtime"
-
-	quiet make -C "$dir/app" -B STATIC=1
-	takes "$dir/app/rcuhash"
-	quiet "$dir/app/rcuhash" 1
-
-	# All of the archive in a plugin: it must be position independent, and what it needs be named.
-	flags=$(pkg-config --static --libs bma)
-	# shellcheck disable=SC2086
-	quiet "$CC" -shared -Wl,-z,defs -o "$dir/plugin.so" \
-		${flags/-lbma/-Wl,--whole-archive -l:libbma.a -Wl,--no-whole-archive}
-
-	mv "$dir/here" "$dir/there" || exit 1
-	find_pc "$dir/there"
-	quiet make -C "$dir/app" -B
-	run_shared "$dir/there"
+run_static() { # program [argument]...
+	takes "$1"
+	quiet "$@"
 }
 
-consume() { # option of cmake...: builds the consumer, and runs what came out
-	quiet "$CMAKE" -S "$source/tests/install/consumer" -B "$dir/consumer" -DCMAKE_BUILD_TYPE=Debug \
-		-DBMA_EXPECTED="$version" "$@"
+block() { # name: the block of docs/linking.md that it stands above
+	awk -v mark="<!-- install: $1 -->" '
+		$0 == mark { found = 1; next }
+		found && /^```/ { if (inside) exit; inside = 1; next }
+		inside { print }
+	' "$source/docs/linking.md" >"$dir/block"
+	[ -s "$dir/block" ] || fail "docs/linking.md has no block '$1'"
+	cat "$dir/block"
+}
+
+says() { # directory name: runs that block there
+	(cd "$1" && block "$2" >"$dir/says" && quiet bash -eu "$dir/says") || exit 1
+}
+
+hello() { # prints where an empty directory is, but for the program that docs/linking.md shows
+	local empty
+	empty=$(mktemp -d -p "$dir") && cp "$source/examples/hello/hello.c" "$empty" || exit 1
+	echo "$empty"
+}
+
+greets() { # program: says what it should
+	[ "$("$1")" = "an object" ] || fail "$1"
+}
+
+cxx() { # C compiler: the C++ compiler of the same kind
+	case $1 in
+	*clang*) echo "${1/clang/clang++}" ;;
+	*gcc*) echo "${1/gcc/g++}" ;;
+	*) echo c++ ;;
+	esac
+}
+
+consume() { # way compiler C-standard C++-standard [option of cmake]...: builds the consumer, and runs what came out
+	local way=$1 compiler=$2 c=$3 cxx=$4 program
+	shift 4
+	cp -r "$here/consumer" "$dir/project" || exit 1
+	ln -s "$source" "$dir/project/bma" || exit 1
+	# The line that matters is the document's.
+	block "$way" | grep -v -e '^cmake_minimum' -e '^project' -e '^add_executable' -e '^target_link' \
+		>"$dir/project/way.cmake"
+	[ -s "$dir/project/way.cmake" ] || fail "nothing in block $way"
+	quiet "$CMAKE" -S "$dir/project" -B "$dir/consumer" -DCMAKE_BUILD_TYPE=Debug -DWAY="$way" \
+		-DCMAKE_C_COMPILER="$compiler" -DCMAKE_CXX_COMPILER="$(cxx "$compiler")" \
+		-DSTANDARD_C="$c" -DSTANDARD_CXX="$cxx" -DBMA_EXPECTED="$version" "$@"
 	quiet "$CMAKE" --build "$dir/consumer" --parallel 2
-	takes "$dir/consumer/with_shared" "$soname"
-	takes "$dir/consumer/with_static"
-	quiet "$dir/consumer/with_shared"
-	quiet "$dir/consumer/with_static"
-}
-
-case_package() {
-	install_to "$dir/here"
-	mv "$dir/here" "$dir/there" || exit 1
-	grep -rFn -e "$dir" -e "$source" -e "$build" "$dir/there" --include='*.cmake' --include='*.pc' &&
-		fail "installed files name a place"
-	consume -DCMAKE_PREFIX_PATH="$dir/there"
-}
-
-case_subdirectory() {
-	local name
-	consume -DBMA_SOURCE="$source"
-	for name in tests examples bench; do
-		[ ! -e "$dir/consumer/bma/$name" ] || fail "a subdirectory builds $name"
+	for program in with calls_c calls_cxx; do
+		takes "$dir/consumer/${program}_shared" "$soname"
+		quiet "$dir/consumer/${program}_shared"
+		run_static "$dir/consumer/${program}_static"
 	done
-	quiet "$CMAKE" --install "$dir/consumer" --prefix "$dir/here"
-	[ ! -e "$dir/here" ] || fail "a subdirectory installs $(find "$dir/here" ! -type d -printf '%P ')"
 }
 
 command -v pkg-config >/dev/null || exit 77
-"case_$case"
+path=${PKG_CONFIG_PATH:-}
+# shellcheck source=/dev/null
+source "$here/cases/$case.sh"
