@@ -108,7 +108,7 @@ struct bma_node_stats {
  * @nth: 0 for the first node that has memory, and so on.
  * @stats: where they go; @size: sizeof(struct bma_node_stats) as the caller knows it.
  *
- * Context: may sleep. Returns: 0, -EINVAL, or -ENOENT if there are not so many nodes.
+ * Context: may sleep. Returns: 0, -EINVAL, or -ENOENT if there are not so many nodes: none before the first cache, heap or group was made.
  */
 BMA_API int bma_node_stats_get(unsigned int nth, struct bma_node_stats *stats, size_t size);
 

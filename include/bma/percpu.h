@@ -39,7 +39,7 @@ BMA_API uint64_t bma__percpu_here(void);
 BMA_API void bma__percpu_add_slow(uint64_t *obj, uint64_t n);
 BMA_API void bma__percpu_bad(const void *obj, uint64_t copy) __attribute__((noreturn, cold));
 
-/** bma_percpu_copies - How many copies a per-CPU object has. Context: any. */
+/** bma_percpu_copies - How many copies a per-CPU object has; 0 before the first cache, heap or group was made. Context: any. */
 BMA_API uint64_t bma_percpu_copies(void);
 
 /**

@@ -169,6 +169,8 @@ struct bma_ledger {
  * @stats: where they go.
  * @size: sizeof(struct bma_stats) as the caller knows it; at most that many bytes are written.
  *
+ * Before the first cache, heap or group was made all of them are 0, and the mode is %BMA_MODE_NONE.
+ *
  * Context: may sleep. Returns: 0, or -EINVAL if @stats is NULL or @size is 0.
  */
 BMA_API int bma_stats_get(struct bma_stats *stats, size_t size);

@@ -113,10 +113,13 @@ struct bma_heap *bma_heap_global(void)
 
 size_t bma_heap_usable_size(const void *ptr)
 {
-	const struct bma_cache *place = bma__engine_place_of(ptr);
+	const struct bma_cache *place;
 	const struct bma__engine *e;
 	const struct bma__slab *slab;
 
+	if (!bma__is_ready())
+		return 0;
+	place = bma__engine_place_of(ptr);
 	if (!place) {
 		slab = bma__large_slab(ptr);
 		return slab ? bma__large_bytes(slab) : 0;
@@ -132,9 +135,12 @@ size_t bma_heap_usable_size(const void *ptr)
 
 struct bma_heap *bma_heap_of(const void *ptr)
 {
-	const struct bma_cache *place = bma__engine_place_of(ptr);
+	const struct bma_cache *place;
 	struct bma_heap *heap;
 
+	if (!bma__is_ready())
+		return NULL;
+	place = bma__engine_place_of(ptr);
 	if (!place) {
 		const struct bma__slab *slab = bma__large_slab(ptr);
 

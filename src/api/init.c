@@ -11,7 +11,6 @@
 #include <bma/version.h>
 
 struct bma__lock bma__init_lock = BMA__LOCK_INIT(BMA__RANK_INIT);
-static _Atomic bool done;
 
 static void at_exit(void)
 {
@@ -32,10 +31,10 @@ int bma__init(void)
 {
 	int rc = 0;
 
-	if (atomic_load_explicit(&done, memory_order_acquire))
+	if (bma__is_ready())
 		return 0;
 	bma__lock_take(&bma__init_lock);
-	if (!atomic_load_explicit(&done, memory_order_relaxed)) {
+	if (!atomic_load_explicit(&bma__ready, memory_order_relaxed)) {
 		/* Not what a user says to a program that may do more than that user. */
 		bma__env_parse(secure_getenv("BMA_CONF"));
 		bma__tools_init();
@@ -55,7 +54,7 @@ int bma__init(void)
 		if (!rc)
 			rc = watch();
 		if (!rc)
-			atomic_store_explicit(&done, true, memory_order_release);
+			atomic_store_explicit(&bma__ready, true, memory_order_release);
 	}
 	bma__lock_drop(&bma__init_lock);
 	return rc;

@@ -45,7 +45,7 @@ void *bma_cache_alloc_node(struct bma_cache *cache, unsigned int node, unsigned 
 
 int bma_numa_node_of(const void *obj)
 {
-	const struct bma__slab *slab = bma__chunk_slab(obj);
+	const struct bma__slab *slab = bma__is_ready() ? bma__chunk_slab(obj) : NULL;
 
 	return slab && slab->node < bma__topo.nodes ? (int)bma__topo.os_node[slab->node] : -1;
 }

@@ -4,7 +4,7 @@
 
 uint64_t bma_percpu_copies(void)
 {
-	return bma__percpu.slots + 1;
+	return bma__is_ready() ? bma__percpu.slots + 1 : 0;
 }
 
 uint64_t bma_percpu_sum_u64(const uint64_t *obj)

@@ -37,6 +37,7 @@ static inline bool bma__is_pow2(size_t n)
 #include "probe.h"
 #include "psi.h"
 #include "ram.h"
+#include "ready.h"
 #include "rseq.h"
 #include "signals.h"
 #include "thread.h"

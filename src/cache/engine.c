@@ -109,7 +109,7 @@ static void set_mask(struct bma_cache *cache, uint64_t mask)
 		__atomic_store_n(&cache->head.mask, mask, __ATOMIC_RELAXED);
 }
 
-/* Before an object of @e is handed out. */
+/* Before @e is in the registry: who walks over that opens and shuts its gate. */
 static void set_handle(struct bma__engine *e, const struct bma__engine_attr *attr)
 {
 	struct bma_cache *cache = bma__engine_handle(e);
@@ -293,19 +293,20 @@ static int take_id(struct bma__engine *e)
 	return -ENOSPC;
 }
 
-static int enter_registry(struct bma__engine *e)
+static int enter_registry(struct bma__engine *e, const struct bma__engine_attr *attr)
 {
 	int rc;
 
 	bma__lock_take(&bma__registry_lock);
 	rc = take_id(e);
 	if (!rc) {
+		e->head.slots = planes_base + (uintptr_t)e->id * BMA_CACHELINE;
+		set_handle(e, attr);
 		e->next = first;
 		if (first)
 			first->prev = e;
 		first = e;
 		number++;
-		e->head.slots = planes_base + (uintptr_t)e->id * BMA_CACHELINE;
 	}
 	bma__lock_drop(&bma__registry_lock);
 	return rc;
@@ -431,14 +432,13 @@ struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int 
 	*rc = -ENOMEM;
 	if (!e)
 		return NULL;
-	*rc = enter_registry(e);
+	*rc = enter_registry(e, attr);
 	if (*rc) {
 		bma__quarantine_free(e);
 		bma__owner_end(e);
 		bma__meta_free(e, e->bytes);
 		return NULL;
 	}
-	set_handle(e, attr);
 	bma__sample_begin(e);
 	bma__engine_set_marks(e);
 	*rc = stock(e);

@@ -30,7 +30,7 @@ int bma_node_stats_get(unsigned int nth, struct bma_node_stats *stats, size_t si
 
 	if (!stats || !size)
 		return -EINVAL;
-	if (nth >= bma__topo.nodes)
+	if (!bma__is_ready() || nth >= bma__topo.nodes)
 		return -ENOENT;
 	node = &bma__nodes[nth];
 	s.node = bma__topo.os_node[nth];

@@ -14,33 +14,39 @@ static void copy_out(void *to, size_t size, const void *from, size_t known)
 	memcpy(to, from, size < known ? size : known);
 }
 
+static void of_process(struct bma_stats *s)
+{
+	s->mode = bma__cpu.mode;
+	s->mode_reason = bma__cpu.reason;
+	s->slots = bma__cpu.slots;
+	s->nodes = bma__topo.nodes;
+	s->caches = bma__engine_number();
+	s->chunk_bytes = bma__chunk_mapped();
+	s->slab_bytes = bma__chunk_used();
+	s->magazine_bytes = bma__mag_bytes();
+	s->meta_bytes = bma__meta_bytes();
+	bma__flavor_for_each (f) {
+		s->purge_bytes += atomic_load_explicit(&f->dying_bytes, memory_order_relaxed);
+		s->grace_periods += atomic_load_explicit(&f->periods, memory_order_relaxed);
+		s->grace_periods_frozen |= atomic_load_explicit(&f->frozen, memory_order_relaxed);
+	}
+	s->worker_wakes = bma__worker_wakes();
+	s->worker_passes = bma__worker_passes();
+	s->cache_budget = bma__budget_total();
+	s->cache_budget_used = bma__budget_used();
+	s->dirty_bytes = bma__purge_dirty();
+	s->purged_bytes = bma__purge_given();
+	s->pressure_events = bma__squeeze_events();
+}
+
 int bma_stats_get(struct bma_stats *stats, size_t size)
 {
 	struct bma_stats s = {0};
 
 	if (!stats || !size)
 		return -EINVAL;
-	s.mode = bma__cpu.mode;
-	s.mode_reason = bma__cpu.reason;
-	s.slots = bma__cpu.slots;
-	s.nodes = bma__topo.nodes;
-	s.caches = bma__engine_number();
-	s.chunk_bytes = bma__chunk_mapped();
-	s.slab_bytes = bma__chunk_used();
-	s.magazine_bytes = bma__mag_bytes();
-	s.meta_bytes = bma__meta_bytes();
-	bma__flavor_for_each (f) {
-		s.purge_bytes += atomic_load_explicit(&f->dying_bytes, memory_order_relaxed);
-		s.grace_periods += atomic_load_explicit(&f->periods, memory_order_relaxed);
-		s.grace_periods_frozen |= atomic_load_explicit(&f->frozen, memory_order_relaxed);
-	}
-	s.worker_wakes = bma__worker_wakes();
-	s.worker_passes = bma__worker_passes();
-	s.cache_budget = bma__budget_total();
-	s.cache_budget_used = bma__budget_used();
-	s.dirty_bytes = bma__purge_dirty();
-	s.purged_bytes = bma__purge_given();
-	s.pressure_events = bma__squeeze_events();
+	if (bma__is_ready())
+		of_process(&s);
 	copy_out(stats, size, &s, sizeof s);
 	return 0;
 }

@@ -17,6 +17,27 @@ static struct bma_cache *create(size_t size)
 	return bma_cache_create(&a);
 }
 
+Test(stats, nothing_before_the_first_cache)
+{
+	struct bma_node_stats node;
+	struct bma_stats s, none;
+
+	memset(&s, 0xaa, sizeof s);
+	memset(&none, 0, sizeof none);
+	cr_assert_eq(bma_stats_get(&s, sizeof s), 0);
+	cr_assert(!memcmp(&s, &none, sizeof s));
+	cr_assert_eq(bma_node_stats_get(0, &node, sizeof node), -ENOENT);
+	cr_assert_eq(bma_percpu_copies(), 0);
+	cr_assert_null(bma_heap_of(&s));
+	cr_assert_eq(bma_heap_usable_size(&s), 0);
+	cr_assert_eq(bma_numa_node_of(&s), -1);
+	create(64);
+	cr_assert_eq(bma_stats_get(&s, sizeof s), 0);
+	cr_assert(s.mode != BMA_MODE_NONE && s.slots && s.nodes && s.caches == 1);
+	cr_assert_eq(bma_node_stats_get(0, &node, sizeof node), 0);
+	cr_assert_geq(bma_percpu_copies(), 2);
+}
+
 Test(stats, a_shorter_struct_is_not_overrun)
 {
 	union {
