@@ -109,7 +109,7 @@ static void set_mask(struct bma_cache *cache, uint64_t mask)
 		__atomic_store_n(&cache->head.mask, mask, __ATOMIC_RELAXED);
 }
 
-/* Before @e is in the registry: who walks over that opens and shuts its gate. */
+/* Before an object of @e is handed out, and before walks find it: these open and shut its gate. */
 static void set_handle(struct bma__engine *e, const struct bma__engine_attr *attr)
 {
 	struct bma_cache *cache = bma__engine_handle(e);
@@ -293,7 +293,8 @@ static int take_id(struct bma__engine *e)
 	return -ENOSPC;
 }
 
-static int enter_registry(struct bma__engine *e, const struct bma__engine_attr *attr)
+/* What objects are carved with. */
+static int take_place(struct bma__engine *e, const struct bma__engine_attr *attr)
 {
 	int rc;
 
@@ -302,14 +303,36 @@ static int enter_registry(struct bma__engine *e, const struct bma__engine_attr *
 	if (!rc) {
 		e->head.slots = planes_base + (uintptr_t)e->id * BMA_CACHELINE;
 		set_handle(e, attr);
-		e->next = first;
-		if (first)
-			first->prev = e;
-		first = e;
-		number++;
 	}
 	bma__lock_drop(&bma__registry_lock);
 	return rc;
+}
+
+/*
+ * Once it is whole, stock and all. Who drained it before would give slabs up whose destructors are to run here if the stock cannot be had, and later
+ * than the creation that failed: the context is the caller's again by then, and the engine gone.
+ */
+static void enter_registry(struct bma__engine *e)
+{
+	bma__lock_take(&bma__registry_lock);
+	e->next = first;
+	if (first)
+		first->prev = e;
+	first = e;
+	number++;
+	e->entered = true;
+	bma__lock_drop(&bma__registry_lock);
+}
+
+static void unlink_engine(struct bma__engine *e)
+{
+	if (e->prev)
+		e->prev->next = e->next;
+	else
+		first = e->next;
+	if (e->next)
+		e->next->prev = e->prev;
+	number--;
 }
 
 /* Out of the registry, once nobody works on it: a walk that stands on it needs its links. */
@@ -323,13 +346,8 @@ static void leave_registry(struct bma__engine *e)
 		bma__os_sleep(50000);
 		bma__lock_take(&bma__registry_lock);
 	}
-	if (e->prev)
-		e->prev->next = e->next;
-	else
-		first = e->next;
-	if (e->next)
-		e->next->prev = e->prev;
-	number--;
+	if (e->entered)
+		unlink_engine(e);
 	/* Before the id can be taken again: the next owner's slots are these. */
 	bma__plane_for_each (e, plane) {
 		bma__budget_close(e, bma__slot_at(e, plane));
@@ -432,19 +450,20 @@ struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int 
 	*rc = -ENOMEM;
 	if (!e)
 		return NULL;
-	*rc = enter_registry(e, attr);
+	*rc = take_place(e, attr);
 	if (*rc) {
 		bma__quarantine_free(e);
 		bma__owner_end(e);
 		bma__meta_free(e, e->bytes);
 		return NULL;
 	}
-	bma__sample_begin(e);
 	bma__engine_set_marks(e);
 	*rc = stock(e);
 	if (!*rc) {
 		e->ctx_free = attr->ctx_free;
 		e->own_record = attr->record && !attr->heap;
+		enter_registry(e);
+		bma__sample_begin(e);
 		return e;
 	}
 	bma__reclaim_unused(e);
@@ -465,7 +484,8 @@ void bma__engine_free(struct bma__engine *e)
 	bma__mag_unpromise(e->class, atomic_load_explicit(&e->slot_mags, memory_order_relaxed));
 	bma__quarantine_free(e);
 	bma__owner_end(e);
-	bma__sample_end(e);
+	if (e->entered)
+		bma__sample_end(e);
 	if (e->flags & BMA__CACHE_TOOLS)
 		bma__tools_pool(e, false);
 	bma__meta_free(e, e->bytes);
@@ -506,6 +526,8 @@ struct bma__engine *bma__engine_pin(uint32_t id)
 
 	bma__lock_take(&bma__registry_lock);
 	e = by_id[id];
+	if (e && !e->entered)
+		e = NULL;
 	if (e)
 		atomic_fetch_add_explicit(&e->pins, 1, memory_order_relaxed);
 	bma__lock_drop(&bma__registry_lock);

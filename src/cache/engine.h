@@ -97,6 +97,7 @@ struct bma__engine {
 
 	/* [lock: registry] */
 	struct bma__engine *next, *prev;
+	bool entered;		   /* walks find it, and who has its id can pin it */
 	_Atomic uint32_t reserves; /* reserves that exist */
 	bool fork_took;		   /* its lock, by the fork handler */
 	_Atomic uint32_t pins;	   /* who works on it without the registry's lock */
