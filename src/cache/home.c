@@ -356,15 +356,14 @@ void bma__engine_destruct(struct bma__engine *e)
 
 static void give_up(struct bma__engine *e, struct bma__slab *s)
 {
-	uint32_t carved = atomic_load_explicit(&s->carved, memory_order_relaxed);
-
 	list_del(e, s);
 	s->list = BMA__SLABS_DYING;
 	e->nslabs--;
 	BMA__PROBE(slab_free, e->name, e->id, s->base, bma__slab_bytes(s), s->node);
-	e->empty_slabs--;
-	e->objs_carved -= carved;
-	e->objs_home -= carved;
+	/* Of one that is abandoned not all are at home, and walks still count what is. */
+	e->empty_slabs -= bma__slab_empty(s);
+	e->objs_carved -= atomic_load_explicit(&s->carved, memory_order_relaxed);
+	e->objs_home -= s->nfree;
 	if (e->dtor)
 		atomic_fetch_add_explicit(&e->dying_slabs, 1, memory_order_relaxed);
 	bma__defer_slab(s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Shared engines that lost their handles, from inside. */
 #include "cache/cache.h"
+#include "obs/obs.h"
 
 #include <bma/bma.h>
 
@@ -182,6 +183,26 @@ Test(orphan, a_heap_that_goes_is_not_served)
 	bma__refill_service(e, true, e->drained);
 	cr_assert_eq(bma__depot_depth(&e->depot[0]), 0);
 	bma__reclaim_undo(e);
+}
+
+/* Nor do figures, which whoever walks asks for meanwhile, count objects that nobody has any more as at home. */
+Test(orphan, a_heap_that_goes_can_be_looked_at, .timeout = 10)
+{
+	struct bma_heap *h = heap(BMA_HEAP_DESTROY_ALL);
+	struct bma__engine *e = engine_of(h, 64);
+	struct bma_ledger ledger;
+	struct bma_cache_stats s;
+	uint64_t live = 0;
+
+	cr_assert_not_null(bma_heap_alloc(h, 64));
+	cr_assert_eq(bma__reclaim_engine(e, &live), 0);
+	bma__engine_abandon(e);
+	cr_assert_eq(e->objs_carved, 0);
+	cr_assert_eq(e->objs_home, 0);
+	cr_assert_eq(e->empty_slabs, 0);
+	bma__stats_of(e, &s);
+	cr_assert_eq(s.live, 0);
+	cr_assert_eq(bma_ledger_get(&ledger, sizeof ledger), 0);
 }
 
 /* The last reference is a reserve's. */
