@@ -164,7 +164,9 @@ struct bma__engine {
 	uint64_t owner_mul, owner_add;
 	uintptr_t owner_mask; /* what is an offset in a slab */
 	struct bma__record **owners;
-	uint32_t owner_hint, owners_used;
+	uint32_t owner_hint;
+	_Atomic uint32_t
+		owners_used; /* read without the lock by who looks for an engine that has room */
 
 	/* [lock: merge] of engines that handles share, see merge.h, and of those without one, see orphan.h */
 	bool shared;

@@ -23,7 +23,7 @@ static const char *difference(const struct bma__engine *e, const struct bma__eng
 		return "alignment";
 	if (e->flags != attr->flags)
 		return "flags";
-	if (e->owners_used == BMA__OWNER_ODD - 1)
+	if (atomic_load_explicit(&e->owners_used, memory_order_relaxed) == BMA__OWNER_ODD - 1)
 		return "owners, of which one has all that there can be,";
 	return e->flavor != attr->flavor ? "flavour of RCU" : NULL;
 }
@@ -153,8 +153,7 @@ bool bma__merge_pay(struct bma__engine *e, struct bma_cache *cache, struct bma__
 		return false;
 	cache->owner = owner;
 	cache->quick = e->quick && !r->live;
-	r->place[i].owner = owner;
-	r->place[i].engine = e;
+	bma__record_set_place(r, i, e, owner);
 	return true;
 }
 

@@ -42,7 +42,7 @@ uint16_t bma__owner_enter(struct bma__engine *e, struct bma__record *record)
 	if (owner) {
 		e->owners[owner] = record;
 		e->owner_hint = owner + 1u;
-		e->owners_used++;
+		atomic_fetch_add_explicit(&e->owners_used, 1, memory_order_relaxed);
 	}
 	bma__lock_drop(&e->lock);
 	return owner;
@@ -52,7 +52,7 @@ void bma__owner_leave(struct bma__engine *e, uint16_t owner)
 {
 	bma__lock_take(&e->lock);
 	e->owners[owner] = NULL;
-	e->owners_used--;
+	atomic_fetch_sub_explicit(&e->owners_used, 1, memory_order_relaxed);
 	bma__lock_drop(&e->lock);
 }
 

@@ -81,6 +81,14 @@ failed:
 	return NULL;
 }
 
+void bma__record_set_place(struct bma__record *r, uint32_t i, struct bma__engine *e, uint16_t owner)
+{
+	bma__tree_lock();
+	r->place[i].engine = e;
+	r->place[i].owner = owner;
+	bma__tree_unlock();
+}
+
 int bma__record_init(void)
 {
 	const struct bma__record_attr attr = {.group = bma__group_handle(bma__group_root)};

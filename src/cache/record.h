@@ -73,6 +73,7 @@ struct bma__record {
 	struct bma__group *origin;	 /* the offline group that it was of */
 	struct bma__record *origin_next;
 	struct bma__record *orphan_next; /* its handle is gone */
+	/* Filled in from the first on; who counts the group's objects may look meanwhile. */
 	struct bma__record_place place[];
 };
 
@@ -95,6 +96,9 @@ extern struct bma__record *bma__record_root;
 int bma__record_init(void);
 /* NULL and a negative errno in @rc: -ESTALE, -ENOMEM. No lock above that of groups is held. May sleep. */
 struct bma__record *bma__record_make(const struct bma__record_attr *attr, int *rc);
+/* Objects of @e whose owner is @owner are @r's, too. No lock above that of groups is held. May sleep. */
+void bma__record_set_place(struct bma__record *r, uint32_t i, struct bma__engine *e,
+			   uint16_t owner);
 /* Its handle is gone: it goes with the last object. Drops its references on engines then. May sleep. */
 void bma__record_close(struct bma__record *r);
 /* Free the records of gone handles of which nothing is left. May sleep. */
