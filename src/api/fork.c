@@ -108,12 +108,8 @@ static void forget_threads(struct bma__engine *e)
 	}
 }
 
-/* No handlers: what they did between a look and the count that follows from it would not be in it. */
-static void child(void)
+static void put_right(void)
 {
-	sigset_t was;
-
-	bma__signals_block(&was);
 	bma__ticket_new_generation();
 	bma__budget_fork_begin();
 	for (struct bma__engine *e = bma__engine_first_locked(); e; e = e->next)
@@ -132,6 +128,17 @@ static void child(void)
 	bma__flavor_after_fork_child();
 	if (bma__cpu.mode != BMA_MODE_GUEST)
 		bma__cpu_register();
+}
+
+/* No handlers: what they did between a look and the count that follows from it would not be in it. */
+static void child(void)
+{
+	sigset_t was;
+
+	bma__signals_block(&was);
+	/* Before the first use there is nothing to be put right, and no other thread was in the middle of it. */
+	if (bma__engine_has_begun())
+		put_right();
 	release();
 	bma__lock_fork_drop(&fork_lock);
 	bma__signals_restore(&was);
@@ -139,12 +146,22 @@ static void child(void)
 
 int bma__fork_init(void)
 {
-	static bool done;
+	static _Atomic bool done;
 
-	if (done)
+	if (atomic_load_explicit(&done, memory_order_relaxed))
 		return 0;
 	if (pthread_atfork(prepare, parent, child))
 		return -ENOMEM;
-	done = true;
+	atomic_store_explicit(&done, true, memory_order_relaxed);
 	return 0;
+}
+
+/*
+ * When the library is loaded: a fork that was under way when the first use began would not know of the handlers, nor wait for the end of
+ * that use, and the first call in its child would wait for ever. And so they are registered before the program's own: what these call of ours before a fork
+ * finds no lock taken, and in the child all put right.
+ */
+__attribute__((constructor)) static void at_load(void)
+{
+	bma__fork_init(); /* if there is no memory the first use tries again, and says so */
 }

@@ -77,6 +77,11 @@ int bma__engine_init(void)
 	return 0;
 }
 
+bool bma__engine_has_begun(void)
+{
+	return planes_base;
+}
+
 uintptr_t bma__engine_no_slots(void)
 {
 	return planes_base; /* of id 0, which is nobody's */

@@ -251,6 +251,8 @@ extern struct bma__lock bma__registry_lock;
 
 /* Reserve the planes and choose the mode; once. Returns 0 or -ENOMEM. May sleep. */
 int bma__engine_init(void);
+/* Was it called, with success? For the fork handlers, which hold the lock of the first use. */
+bool bma__engine_has_begun(void);
 /* Returns the engine, stocked as @attr asks, or NULL and a negative errno in @rc. May sleep. */
 struct bma__engine *bma__engine_create(const struct bma__engine_attr *attr, int *rc);
 /* The handle that stands at the place of an engine; it lives as long. */

@@ -13,14 +13,23 @@
 #include <string.h>
 
 static int maps_left, refused, advised, unmapped;
-static bool no_handlers;
+static bool no_handlers = true; /* the library is loaded without */
+static int registered;
 
 /* In the place of the C library's; nobody forks here. */
 int pthread_atfork(void (*before)(void), void (*parent)(void), void (*child)(void))
 {
 	(void)before, (void)parent, (void)child;
+	registered += !no_handlers;
 	return no_handlers ? ENOMEM : 0;
 }
+
+static void loaded(void)
+{
+	no_handlers = false;
+}
+
+TestSuite(scarce, .init = loaded);
 
 static void *few_maps(size_t bytes)
 {
@@ -196,8 +205,10 @@ Test(scarce, no_cache_without_handlers_of_fork)
 	cr_assert_null(cache(0));
 	cr_assert_eq(errno, ENOMEM);
 	no_handlers = false;
+	cr_assert_eq(registered, 0);
 	cr_assert_not_null(cache(0));
-	cr_assert_eq(bma__fork_init(), 0, "once");
+	cr_assert_eq(bma__fork_init(), 0);
+	cr_assert_eq(registered, 1, "once");
 }
 
 /* Objects that found no magazine wait in their slabs until there is memory for one. */
