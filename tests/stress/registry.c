@@ -146,6 +146,7 @@ int main(int argc, char **argv)
 	double end = test_args(argc, argv, 2);
 	pthread_t t[THREADS_MAX + 2];
 
+	alarm(120 + (unsigned int)end);
 	for (int i = 3; i < argc; i++) {
 		CHECK(sscanf(argv[i], "threads=%u", &nthreads) == 1, "word %s", argv[i]);
 		CHECK(nthreads && nthreads <= THREADS_MAX, "threads");
@@ -155,7 +156,8 @@ int main(int argc, char **argv)
 
 		CHECK(!pthread_create(&t[i], NULL, fn, (void *)i), "thread");
 	}
-	for (end += test_seconds(); test_seconds() < end;)
+	/* Longer where the machine is slow. */
+	for (end += test_seconds(); test_seconds() < end || !(caches && heaps && seen);)
 		usleep(10000);
 	stop = true;
 	for (unsigned int i = 0; i < nthreads + 2; i++)
@@ -164,6 +166,5 @@ int main(int argc, char **argv)
 	       (long)seen);
 	bma_poll(0);
 	CHECK(!bma_cache_visit(NULL, left, NULL), "visit");
-	CHECK(caches && heaps && seen, "nothing was tried");
 	return 0;
 }
