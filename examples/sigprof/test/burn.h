@@ -13,11 +13,14 @@ static inline double thread_seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* A function of its own in every build, called from outside its own stack frame. */
+/*
+ * A function of its own in every build, called from outside its own stack frame. A call of it takes much longer than a look at the clock
+ * of CPU time, which is a system call, and no cheap one on every machine.
+ */
 #define BURNER(name, loops)                                                                        \
 	static __attribute__((noinline, noclone)) unsigned int name(unsigned int x)                \
 	{                                                                                          \
-		for (volatile unsigned int i = 0; i < (loops); i++)                                \
+		for (volatile unsigned int i = 0; i < 40 * (loops); i++)                           \
 			x = x * 1664525u + i;                                                      \
 		return x;                                                                          \
 	}

@@ -11,7 +11,7 @@
 typedef unsigned int turn(unsigned int path, int depth);
 static turn left, right;
 
-BURNER(at_the_end, 20000)
+BURNER(at_the_end, 500)
 
 static unsigned int next(unsigned int path, int depth)
 {
@@ -42,7 +42,8 @@ int main(int argc, char **argv)
 	int depth = argc > 2 ? atoi(argv[2]) : 40;
 	unsigned int path = 12345, steps = 0;
 
-	for (; thread_seconds() < seconds; steps++)
+	/* Not to wait for a CPU where it looks at the time, as in hot.c. */
+	for (; steps % 512 || thread_seconds() < seconds; steps++)
 		path = left(path + steps, depth);
 	printf("%u %u\n", steps, path);
 	return 0;
