@@ -253,10 +253,9 @@ Test(pressure, not_more_often_than_every_100_ms, .timeout = 60)
 		nap();
 	begun = bma__os_now();
 	before = figures().pressure_events;
-	bma__os_sleep(500 * MS);
-	n = figures().pressure_events - before;
+	while ((n = figures().pressure_events - before) < 5)
+		nap();
 	cr_assert_leq(n, (bma__os_now() - begun) / (100 * MS) + 1);
-	cr_assert_gt(n, 1);
 }
 
 static int descriptors(void)
@@ -307,7 +306,12 @@ Test(pressure, a_child_of_fork_has_its_own, .timeout = 60)
 	before = descriptors() - 2; /* those of the thread */
 	pid = fork();
 	if (!pid) {
+		int own = eventfd(0, EFD_NONBLOCK);
+
 		alarm(20);
+		/* Or the parent's thread takes what the child's is told. */
+		dup2(own, pressure_fd);
+		close(own);
 		if (descriptors() != before)
 			_exit(1);
 		bma_cache_free(c, bma_cache_alloc_flags(c, BMA_SLEEP));
