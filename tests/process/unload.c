@@ -22,6 +22,8 @@ int main(int argc, char **argv)
 
 		CHECK(plugin, "%s", dlerror());
 		*(void **)&work = dlsym(plugin, "plugin_work");
+		/* The slot of this CPU has something, also where the worker has not come to run yet. */
+		bma_cache_free(c, bma_cache_alloc_flags(c, BMA_SLEEP));
 		CHECK(work && work(c) > 0, "plugin");
 		CHECK(!dlclose(plugin), "%s", dlerror());
 		/* Long enough for a preemption; each migration is one for certain. */
