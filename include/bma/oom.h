@@ -87,8 +87,8 @@ BMA_API int bma_oom_policy_attach(struct bma_group *group, const struct bma_oom_
 /**
  * bma_oom_policy_detach - It decides no more.
  *
- * After the call its function does not run: it waits for calls in progress, and so does bma_group_destroy(), which ends a policy with its group. But from inside a policy or release function
- * neither waits, for two of these could wait for each other.
+ * After the call, whatever it returns, its function does not run: it waits for calls in progress, and so does bma_group_destroy(), which ends a policy with its group. A shared group keeps it until
+ * it is gone, which nobody may wait for: who let it go ends it by this call. But from inside a policy or release function none waits, for two of these could wait for each other.
  *
  * Context: may sleep. Thread-safe. In a child of fork calls that other threads had in progress are forgotten.
  * Returns: 0; -ENOENT there is none; -ESTALE.
@@ -133,7 +133,8 @@ BMA_API int bma_oom_select(struct bma_oom *oom, struct bma_group *group);
  * @ctx: passed to it.
  * @score: %BMA_OOM_SCORE_MIN to %BMA_OOM_SCORE_MAX; 0: neither likely nor unlikely.
  *
- * What was set before is replaced, and does not run after the call, with the exception that bma_oom_policy_detach() has. It ends with its group. A child of fork has it, too.
+ * What was set before is replaced, and does not run after the call, whatever it returns, with the exception that bma_oom_policy_detach() has. It ends with its group, and that of a shared group that was let go
+ * by NULL here. A child of fork has it, too.
  *
  * Memory of caches and heaps that pay by the slab is given back after a grace period, which ends on its own where there is a worker; without one @release has to call bma_poll(BMA_POLL_GP).
  *

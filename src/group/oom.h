@@ -98,7 +98,7 @@ void bma__hook_leave(struct bma__hook *h);
 bool bma__hook_inside(void);
 /* End @h (NULL: nothing), and wait as above. Under the lock, which is dropped. */
 void bma__hook_end_and_wait(struct bma__hook *h);
-/* Wait until no hook of @group, which was destroyed, runs. May sleep. */
+/* Wait until no hook of @group that has ended runs, unless the caller is in one. May sleep. */
 void bma__hook_wait_ended(const struct bma_group *group);
 /* In a child of fork: of a hook, and of all that have ended. Under the lock. */
 void bma__hook_forget(struct bma__hook *h);

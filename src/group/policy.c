@@ -57,6 +57,9 @@ int bma__policy_detach(const struct bma_group *handle)
 		g->oom->policy = NULL;
 	}
 	bma__hook_end_and_wait(p ? &p->hook : NULL);
+	/* It may have been ended by another call, or with its group, and run still. */
+	if (!p)
+		bma__hook_wait_ended(handle);
 	return p ? 0 : g ? -ENOENT : -ESTALE;
 }
 

@@ -49,6 +49,9 @@ int bma__release_set(struct bma_group *handle, uint64_t (*fn)(uint64_t bytes, vo
 	}
 	bma__tree_lock();
 	rc = bma__oom_online(handle, &g);
+	/* That of a shared group outlives bma_shared_destroy(), and can be ended. */
+	if (rc == -ESTALE && !fn && (g = bma__group_of(handle)) && g->oom && g->oom->release)
+		rc = 0;
 	if (!rc) {
 		old = g->oom->release;
 		g->oom->release = r;
@@ -56,6 +59,8 @@ int bma__release_set(struct bma_group *handle, uint64_t (*fn)(uint64_t bytes, vo
 	if (old)
 		bma__release_cancel(old);
 	bma__hook_end_and_wait(old ? &old->hook : NULL);
+	if (!old)
+		bma__hook_wait_ended(handle);
 	if (rc && r)
 		bma__meta_free(r, sizeof *r);
 	return rc;

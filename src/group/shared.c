@@ -54,6 +54,9 @@ int bma__shared_destroy(const struct bma_group *shared)
 		bma__shared_reap(g);
 	}
 	bma__tree_unlock();
+	/* If it went at once its functions went with it. */
+	if (!rc)
+		bma__hook_wait_ended(shared);
 	return rc;
 }
 
