@@ -165,8 +165,7 @@ struct bma__engine {
 	uintptr_t owner_mask; /* what is an offset in a slab */
 	struct bma__record **owners;
 	uint32_t owner_hint;
-	_Atomic uint32_t
-		owners_used; /* read without the lock by who looks for an engine that has room */
+	_Atomic uint32_t owners_used; /* read without it, too, while one looks for an engine */
 
 	/* [lock: merge] of engines that handles share, see merge.h, and of those without one, see orphan.h */
 	bool shared;

@@ -66,7 +66,7 @@ static bool pay(struct bma_heap *h, uint32_t c, struct bma__engine *e)
 
 	if (!e || !(e->flags & BMA__CACHE_OWNED))
 		return true;
-	if (!h->record->place[i].engine)
+	if (!bma__record_engine(h->record, i))
 		return bma__merge_pay(e, cache, h->record, i);
 	cache->owner = h->record->place[i].owner;
 	cache->quick = e->quick && !h->record->live;
@@ -154,11 +154,13 @@ static bool make_record(struct bma_heap *h, const struct bma__heap_attr *attr, i
 /* The record has references of its own on the engines that name it. */
 static void keep_places(struct bma_heap *h)
 {
+	struct bma__engine *e;
+
 	if (!h->record)
 		return;
 	bma__lock_take(&bma__merge_lock);
-	for (uint32_t i = 0; i < h->record->places && h->record->place[i].engine; i++)
-		h->record->place[i].engine->refs++;
+	for (uint32_t i = 0; (e = bma__record_engine(h->record, i)); i++)
+		e->refs++;
 	bma__lock_drop(&bma__merge_lock);
 }
 

@@ -153,7 +153,8 @@ bool bma__merge_pay(struct bma__engine *e, struct bma_cache *cache, struct bma__
 		return false;
 	cache->owner = owner;
 	cache->quick = e->quick && !r->live;
-	bma__record_set_place(r, i, e, owner);
+	r->place[i].owner = owner;
+	atomic_store_explicit(&r->place[i].engine, e, memory_order_release);
 	return true;
 }
 

@@ -81,14 +81,6 @@ failed:
 	return NULL;
 }
 
-void bma__record_set_place(struct bma__record *r, uint32_t i, struct bma__engine *e, uint16_t owner)
-{
-	bma__tree_lock();
-	r->place[i].engine = e;
-	r->place[i].owner = owner;
-	bma__tree_unlock();
-}
-
 int bma__record_init(void)
 {
 	const struct bma__record_attr attr = {.group = bma__group_handle(bma__group_root)};
@@ -165,9 +157,11 @@ static struct bma__record *take_ended(void)
 
 static void finish(struct bma__record *r)
 {
-	for (uint32_t i = 0; i < r->places && r->place[i].engine; i++) {
-		bma__owner_leave(r->place[i].engine, r->place[i].owner);
-		bma__merge_put(r->place[i].engine);
+	struct bma__engine *e;
+
+	for (uint32_t i = 0; (e = bma__record_engine(r, i)); i++) {
+		bma__owner_leave(e, r->place[i].owner);
+		bma__merge_put(e);
 	}
 	unmake(r);
 }
@@ -221,9 +215,10 @@ static uint64_t objects_of(const struct bma__record *r)
 {
 	uint64_t n = atomic_load_explicit(&r->large, memory_order_relaxed) +
 		     atomic_load_explicit(&r->pinned, memory_order_relaxed);
+	struct bma__engine *e;
 
-	for (uint32_t i = 0; i < r->places && r->place[i].engine; i++)
-		n += bma__owner_count(r->place[i].engine, r->place[i].owner);
+	for (uint32_t i = 0; (e = bma__record_engine(r, i)); i++)
+		n += bma__owner_count(e, r->place[i].owner);
 	return n;
 }
 

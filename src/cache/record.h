@@ -44,7 +44,8 @@
 #define BMA__RECORD_FROZEN ((uint64_t)1 << 63)
 
 struct bma__record_place {
-	struct bma__engine *engine; /* a reference on a shared one */
+	/* A reference on a shared one. Stored with release, last: figures are read while a handle is being made. */
+	_Atomic(struct bma__engine *) engine;
 	uint16_t owner;
 };
 
@@ -80,6 +81,13 @@ struct bma__record {
 _Static_assert(offsetof(struct bma__record, words) == BMA__RSEQ_WORDS, "known to assembly");
 _Static_assert(offsetof(struct bma__record, cap) == BMA__RSEQ_CAP, "known to assembly");
 
+/* The engine of place @i, whose owner is known then; NULL: there is none, nor one behind it. */
+static inline struct bma__engine *bma__record_engine(const struct bma__record *r, uint32_t i)
+{
+	return i < r->places ? atomic_load_explicit(&r->place[i].engine, memory_order_acquire)
+			     : NULL;
+}
+
 /* How a record is to be made. */
 struct bma__record_attr {
 	const struct bma_group *group; /* who pays; NULL: nobody, objects are counted only */
@@ -96,9 +104,6 @@ extern struct bma__record *bma__record_root;
 int bma__record_init(void);
 /* NULL and a negative errno in @rc: -ESTALE, -ENOMEM. No lock above that of groups is held. May sleep. */
 struct bma__record *bma__record_make(const struct bma__record_attr *attr, int *rc);
-/* Objects of @e whose owner is @owner are @r's, too. No lock above that of groups is held. May sleep. */
-void bma__record_set_place(struct bma__record *r, uint32_t i, struct bma__engine *e,
-			   uint16_t owner);
 /* Its handle is gone: it goes with the last object. Drops its references on engines then. May sleep. */
 void bma__record_close(struct bma__record *r);
 /* Free the records of gone handles of which nothing is left. May sleep. */
