@@ -37,6 +37,7 @@ int bma__init(void)
 	if (!atomic_load_explicit(&bma__ready, memory_order_relaxed)) {
 		/* Not what a user says to a program that may do more than that user. */
 		bma__env_parse(secure_getenv("BMA_CONF"));
+		bma__log_set_verbose(bma__env.verbose);
 		bma__tools_init();
 		rc = bma__group_init();
 		if (!rc)

@@ -4,9 +4,17 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+static _Atomic bool verbose;
+
+void bma__log_set_verbose(bool on)
+{
+	atomic_store_explicit(&verbose, on, memory_order_relaxed);
+}
 
 static void emit(const char *fmt, va_list args)
 {
@@ -41,7 +49,7 @@ void bma__log_verbose(const char *fmt, ...)
 {
 	va_list args;
 
-	if (!bma__env.verbose)
+	if (!atomic_load_explicit(&verbose, memory_order_relaxed))
 		return;
 	va_start(args, fmt);
 	emit(fmt, args);

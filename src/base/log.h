@@ -5,11 +5,16 @@
 #ifndef BMA_BASE_LOG_H
 #define BMA_BASE_LOG_H
 
+#include <stdbool.h>
+
 /* Print "bma: <text>" on the standard error. May be called from a may-sleep context only. */
 void bma__log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same, only if BMA_CONF asks for it. */
+/* The same, only if BMA_CONF asks for it. Also while the first use is in progress on another thread. */
 void bma__log_verbose(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Does it? */
+void bma__log_set_verbose(bool on);
 
 /* Report a misuse of the library or a broken invariant, and abort. Any context: the process ends.
  */

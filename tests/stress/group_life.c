@@ -341,6 +341,7 @@ static void first_use(unsigned int which)
 		CHECK(!bma_group_visit(NULL, see, NULL), "visit");
 		break;
 	case 3:
+		CHECK(bma_group_set(NULL, (enum bma_group_limit)77, 0) == -EINVAL, "limit");
 		CHECK(bma_group_set(NULL, BMA_GROUP_MAX, 0) == -ESTALE, "none");
 		break;
 	case 4:
