@@ -49,10 +49,9 @@ int bma_heap_recharge(struct bma_heap *heap, struct bma_group *group)
 
 static struct bma_group *group_of(const struct bma__record *r)
 {
-	const struct bma__group *g =
-		r ? atomic_load_explicit(&r->group, memory_order_relaxed) : NULL;
+	struct bma_group *group = r ? atomic_load_explicit(&r->handle, memory_order_relaxed) : NULL;
 
-	return bma__group_handle(g ? g : bma__group_root);
+	return group ? group : bma__group_handle(bma__group_root);
 }
 
 struct bma_group *bma_cache_group(struct bma_cache *cache)

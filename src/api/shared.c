@@ -105,13 +105,13 @@ int bma_shared_unborrow(struct bma_group *shared, struct bma_group *group, uint6
 /* What @shared pays for @obj. */
 static int bytes_of(const struct bma_group *shared, const void *obj, uint64_t *bytes)
 {
-	const struct bma__group *g = bma__group_of(shared);
-	struct bma__record *r;
+	const struct bma__record *r;
 
-	if (!g)
+	if (!bma__group_of(shared))
 		return -ESTALE;
-	r = bma__group_is_shared(g) ? bma__pin_payer(obj, bytes) : NULL;
-	return r && atomic_load_explicit(&r->group, memory_order_relaxed) == g ? 0 : -EINVAL;
+	/* By the handle alone: without the lock the group may go meanwhile. Whether it is a shared one the call says that follows. */
+	r = bma__pin_payer(obj, bytes);
+	return r && atomic_load_explicit(&r->handle, memory_order_relaxed) == shared ? 0 : -EINVAL;
 }
 
 int bma_shared_borrow_object(struct bma_group *shared, struct bma_group *group, const void *obj)

@@ -10,7 +10,7 @@ static void relink(struct bma__record *r, struct bma__group *from, struct bma__g
 {
 	bma__record_unlink(r, from);
 	bma__record_link(r, to);
-	atomic_store_explicit(&r->group, to, memory_order_relaxed);
+	bma__record_set_group(r, to);
 }
 
 /* Under the lock. */

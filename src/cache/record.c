@@ -13,6 +13,12 @@ static size_t bytes_of(const struct bma__record *r)
 	return sizeof *r + r->places * sizeof r->place[0];
 }
 
+void bma__record_set_group(struct bma__record *r, struct bma__group *g)
+{
+	atomic_store_explicit(&r->group, g, memory_order_relaxed);
+	atomic_store_explicit(&r->handle, bma__group_handle(g), memory_order_relaxed);
+}
+
 void bma__record_link(struct bma__record *r, struct bma__group *g)
 {
 	r->prev = NULL;
@@ -51,7 +57,7 @@ static int join(struct bma__record *r, const struct bma_group *handle)
 	bma__tree_lock();
 	g = bma__group_online(handle);
 	if (g) {
-		atomic_store_explicit(&r->group, g, memory_order_relaxed);
+		bma__record_set_group(r, g);
 		bma__record_link(r, g);
 		rc = 0;
 	}

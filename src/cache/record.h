@@ -62,6 +62,8 @@ struct bma__record {
 
 	/* NULL: nothing is charged, objects are only counted. Written under the lock with the gate closed and empty. */
 	_Atomic(struct bma__group *) group;
+	/* Its handle, written with it: one word says who pays, for by way of the place it could be who stands there since. */
+	_Atomic(struct bma_group *) handle;
 
 	_Atomic uint64_t gate __attribute__((aligned(BMA_CACHELINE)));
 	_Atomic uint64_t charged, pending;
@@ -108,6 +110,8 @@ struct bma__record *bma__record_make(const struct bma__record_attr *attr, int *r
 void bma__record_close(struct bma__record *r);
 /* Free the records of gone handles of which nothing is left. May sleep. */
 void bma__record_reap(void);
+/* @g pays from now on. Under the lock, with the gate closed and empty, or before anybody has it. */
+void bma__record_set_group(struct bma__record *r, struct bma__group *g);
 /* Into the list of those that @g pays for, and out of it. Under the lock. */
 void bma__record_link(struct bma__record *r, struct bma__group *g);
 void bma__record_unlink(struct bma__record *r, struct bma__group *g);
