@@ -124,12 +124,7 @@ int bma_group_set(struct bma_group *group, enum bma_group_limit limit, uint64_t 
 
 int bma_group_reset_peak(struct bma_group *group)
 {
-	struct bma__group *g = bma__group_online(group);
-
-	if (!g)
-		return -ESTALE;
-	bma__group_reset_peak(g);
-	return 0;
+	return bma__group_reset_peak(group) ? 0 : -ESTALE;
 }
 
 struct bma_group *bma_group_enter(struct bma_group *group)

@@ -176,11 +176,25 @@ uint64_t bma__group_tightest(const struct bma__group *g)
 	return least;
 }
 
-void bma__group_reset_peak(struct bma__group *g)
+bool bma__group_reset_peak(const struct bma_group *handle)
 {
-	atomic_store_explicit(&g->peak, bma__group_current(g), memory_order_relaxed);
+	struct bma__group *g;
+	uint64_t peak;
+
+	/* Without the lock: the peak is its own if it was there after that was read, and that of another one at its place is left alone. */
+	do {
+		g = bma__group_online(handle);
+		if (!g)
+			return false;
+		peak = atomic_load_explicit(&g->peak, memory_order_acquire);
+		if (!bma__group_online(handle))
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(&g->peak, &peak, bma__group_current(g),
+							memory_order_relaxed,
+							memory_order_relaxed));
 	/* A charge that read the peak before may have been made since. */
 	raise_peak(g, bma__group_current(g));
+	return true;
 }
 
 bool bma__group_lend_fits(const struct bma__group *g)

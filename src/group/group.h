@@ -155,8 +155,8 @@ void bma__group_lend_settle(struct bma__group *g);
 uint64_t bma__group_room(const struct bma__group *g);
 /* The lowest max at or above @g. Any context. */
 uint64_t bma__group_tightest(const struct bma__group *g);
-/* The peak is what is charged now. Any context. */
-void bma__group_reset_peak(struct bma__group *g);
+/* The peak is what is charged now; false: it is not online. Any context. */
+bool bma__group_reset_peak(const struct bma_group *handle);
 /* The group at or above @g that is furthest above its high, in relation to it, or NULL. Any context. */
 struct bma__group *bma__group_over_high(struct bma__group *g);
 /* How long a caller is to be slowed down for that, nanoseconds: 1 ms for each percent above high, 0 to 100 ms. */
