@@ -28,31 +28,37 @@ static const char *difference(const struct bma__engine *e, const struct bma__eng
 	return e->flavor != attr->flavor ? "flavour of RCU" : NULL;
 }
 
-/* @other: one of the size that differs otherwise. */
-static struct bma__engine *find(const struct bma__engine_attr *attr,
-				const struct bma__engine **other)
+/* One of the size that was not taken, and what differs: owners come and go without the lock, so it is not asked for again. */
+struct other {
+	const struct bma__engine *e;
+	const char *difference;
+};
+
+static struct bma__engine *find(const struct bma__engine_attr *attr, struct other *other)
 {
 	struct bma__engine *e = *bucket_of(attr->size);
+	const char *is;
 
 	for (; e; e = e->merge_next) {
 		if (e->size != attr->size)
 			continue;
-		if (!difference(e, attr))
+		is = difference(e, attr);
+		if (!is)
 			return e;
-		*other = e;
+		*other = (struct other){e, is};
 	}
 	return NULL;
 }
 
 static struct bma__engine *make_engine(const struct bma__engine_attr *attr,
-				       const struct bma__engine *other, int *rc)
+				       const struct other *other, int *rc)
 {
 	struct bma__engine **first = bucket_of(attr->size), *e;
 
-	if (other)
+	if (other->e)
 		bma__log_verbose(
 			"bma_cache_create: \"%s\" is not merged with \"%s\": their %s differ",
-			attr->name ? attr->name : "?", other->name, difference(other, attr));
+			attr->name ? attr->name : "?", other->e->name, other->difference);
 	e = bma__engine_create(attr, rc);
 	if (!e)
 		return NULL;
@@ -65,17 +71,17 @@ static struct bma__engine *make_engine(const struct bma__engine_attr *attr,
 /* Under the lock, which is dropped while an orphan is looked at: it is given back then, or can be had. */
 static struct bma__engine *get(const struct bma__engine_attr *attr, int *rc)
 {
-	const struct bma__engine *other = NULL;
+	struct other other = {0};
 	struct bma__engine *e;
 
 	while ((e = find(attr, &other)) && e->reaped) {
 		bma__lock_drop(&bma__merge_lock);
 		bma__os_sleep(NAP);
 		bma__lock_take(&bma__merge_lock);
-		other = NULL;
+		other = (struct other){0};
 	}
 	if (!e)
-		e = make_engine(attr, other, rc);
+		e = make_engine(attr, &other, rc);
 	if (e && !e->refs++)
 		bma__reclaim_undo(e); /* it may have been an orphan */
 	return e;
