@@ -4,7 +4,7 @@
  * which none failed; once, and for ever after. Each run is a process of its own, since first use happens
  * once in a process.
  *
- * Arguments: nothing, or KIND N once|forever on|off NODES to replay one run (on, off: the worker).
+ * Arguments: nothing; "few" for a run in so many; or KIND N once|forever on|off NODES to replay one run (on, off: the worker).
  */
 #include "inject.h"
 #include "scenario.h"
@@ -16,6 +16,7 @@
 
 #include "test.h"
 
+#define FEW 3	       /* n grows by a third, and by one */
 #define STRIDE_FROM 40 /* from here on n grows by a twelfth */
 #define RUN_SECONDS 20
 #define UNTOUCHED 3 /* exit status: no call failed */
@@ -65,8 +66,12 @@ static int run(const struct run *r)
 	return 1;
 }
 
+static bool few;
+
 static long next_n(long n)
 {
+	if (few)
+		return n + 1 + n / FEW;
 	return n < STRIDE_FROM ? n + 1 : n + n / 12;
 }
 
@@ -148,6 +153,7 @@ int main(int argc, char **argv)
 
 	if (argc == 6)
 		return replay(argv);
+	few = argc == 2 && !strcmp(argv[1], "few");
 	for (int worker = 0; worker < 2; worker++) {
 		for (int kind = 0; kind < INJECT_KINDS; kind++) {
 			for (int forever = 0; forever < 2; forever++) {
